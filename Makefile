@@ -1,0 +1,54 @@
+# Everything a newcomer, a developer or CI runs. `make help` lists it.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+LOCK   := tests/requirements.txt
+STAMP  := $(VENV)/.installed
+
+export PYTHONPATH := operator:deploy/local
+
+.PHONY: help venv build demo test lint types layers unit integration e2e crds clean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(STAMP): $(LOCK)
+	@echo "installing the pinned Python packages into $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --require-hashes -r $(LOCK)
+	@touch $@
+
+venv: $(STAMP)  ## the pinned Python environment
+
+build: venv  ## build and cache the local Kubernetes and OpenStack (once per machine)
+	@$(BIN)/python -m local_stack build
+
+demo: venv  ## every action, end to end, on a real Kubernetes and a real Nova (KEEP=1 leaves it up)
+	@$(BIN)/python deploy/local/demo.py $(if $(KEEP),--keep)
+
+test: lint types layers unit build integration e2e  ## everything that CI runs
+
+lint: venv  ## ruff: rules and format
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+
+types: venv  ## mypy, strict
+	@$(BIN)/mypy
+
+layers: venv  ## import-linter: imports point one way
+	@$(BIN)/lint-imports --no-cache
+
+unit: venv  ## the quick tests: no network, no stack
+	@$(BIN)/python -m pytest -q tests/unit tests/test_repository.py
+
+integration: venv  ## the assembled operator on a real kube-apiserver
+	@$(BIN)/python -m pytest tests/integration
+
+e2e: venv  ## each action on a real kube-apiserver and a real Nova
+	@$(BIN)/python -m pytest tests/e2e
+
+crds: venv  ## render crds/ from the Python types
+	@$(BIN)/python -m serveractions.api.crd
+
+clean:  ## remove the environment and caches in the checkout (built tools stay cached)
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache
