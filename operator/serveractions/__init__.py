@@ -1,0 +1,1 @@
+"""A Kubernetes operator that sends OpenStack Nova's administrative server actions exactly once."""

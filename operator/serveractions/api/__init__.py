@@ -1,0 +1,1 @@
+"""The custom resources as Python types: what users write and read. No input or output happens here."""

@@ -1,0 +1,51 @@
+"""All that an installation can set. Read once in `__main__`; nothing else looks at the environment."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """The operator's configuration. Times are in seconds."""
+
+    namespace: str = "serveractions-system"
+    """Where the operator's own Leases are. Change it with the namespace of the installation."""
+    watch_namespaces: tuple[str, ...] = ()
+    """Namespaces to serve, empty for all. Name them where the operator may not see the whole cluster."""
+    identity: str = "serveractions"
+    """How this process signs Leases and intents; must be unique for each process (the pod's name)."""
+    slots: int = 8
+    """Into how many parts the servers are divided, each with one Lease. Change it only with all processes stopped."""
+    lease_duration: float = 30.0
+    """How long a Lease holds without renewal: the wait before another process takes over from a killed one."""
+    lease_renew: float = 10.0
+    """How often Leases are renewed. Keep it at a third of the duration."""
+    workers: int = 32
+    """Objects that are worked on at the same time. Raise it when many clouds are slow at once."""
+    cloud_threads: int = 8
+    """Reads under way at once in one cloud. Raise it for a big cloud, lower it to spare a small one."""
+    post_deadline: float = 60.0
+    """The longest that one action request may take. changePassword blocks until the guest has answered."""
+    claim_bound: float = 30.0
+    """How long after a claim its request may still leave. Raise it only where connecting takes longer."""
+    read_timeout: float = 20.0
+    """The longest that one read of a cloud may take."""
+    poll_interval: float = 5.0
+    """How often an action in flight is looked at when nothing is about to happen."""
+    poll_interval_urgent: float = 1.0
+    """The same while it may end any moment. Lower it for a quicker end, at the cost of reads."""
+    retry_interval: float = 5.0
+    """How long a waiting object waits before its next precheck; grows to six times this."""
+    sweep_interval: float = 60.0
+    """How often finished objects are visited for their TTL and for late changes of their spec."""
+    settle: float = 15.0
+    """How long contradictory facts must stand before they decide (a record that does not appear)."""
+    shutdown_grace: float = 75.0
+    """How long a stopping process may take to finish a request it has begun: above `post_deadline`."""
+    allow_insecure_tls: bool = False
+    """Whether a clouds.yaml may say `verify: false`. Leave it off outside a laboratory."""
+    allowed_urls: tuple[str, ...] = ()
+    """Prefixes that every contacted URL must have, empty for any. Set it where tenants bring credentials."""
+    probe_address: str = "127.0.0.1"
+    """Where liveness, readiness and metrics are served."""
+    probe_port: int = 8080
+    """The port of the same; 0 for a free one."""

@@ -1,0 +1,1 @@
+"""The Kubernetes edge: objects and their status, Leases, Secrets and Events."""
