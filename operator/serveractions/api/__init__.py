@@ -1,1 +1,1 @@
-"""The custom resources as Python types: what users write and read. No input or output happens here."""
+"""The custom resources as Python types: what users write and read. Nothing here does I/O."""

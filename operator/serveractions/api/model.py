@@ -1,7 +1,7 @@
 """The base of every type that is written to or read from the Kubernetes API.
 
-Kubernetes spells fields in camelCase and times in RFC 3339 with a `Z`; Python does neither. This is the one place
-where the two meet.
+Kubernetes spells fields in camelCase and times in RFC 3339 with a `Z`; Python does neither. This is
+the one place where the two meet.
 """
 
 from datetime import UTC, datetime
@@ -23,7 +23,8 @@ def rfc3339(moment: datetime) -> str:
 Time = Annotated[
     datetime, AfterValidator(_as_utc), PlainSerializer(rfc3339, return_type=str, when_used="json")
 ]
-"""A moment in UTC. The API server keeps whole seconds, so nothing may depend on a fraction of one."""
+"""A moment in UTC. The API server keeps whole seconds, so nothing may depend on a fraction of
+one."""
 
 
 class Model(BaseModel):
@@ -41,5 +42,5 @@ class Model(BaseModel):
     )
 
     def to_wire(self) -> dict[str, Any]:
-        """Return the value as the JSON object that Kubernetes stores; absent fields are left out."""
+        """Return the JSON object that Kubernetes stores; absent fields are left out."""
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)

@@ -1,4 +1,4 @@
-"""One custom resource as the operator sees it: a few fields of its metadata, its spec and its status."""
+"""One custom resource as the operator sees it: some of its metadata, its spec, its status."""
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime

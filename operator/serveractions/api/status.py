@@ -1,6 +1,7 @@
-"""The status of every kind: the whole durable state of an action, and all that a person needs to read.
+"""The status of every kind: the whole durable state of an action, for programs and people.
 
-The operator keeps nothing elsewhere. What is here survives a crash; what is not here must be found again in Nova.
+The operator keeps nothing elsewhere. What is here survives a crash; what is not here must be found
+again in Nova.
 """
 
 from enum import StrEnum
@@ -48,7 +49,7 @@ class Reason(StrEnum):
     PROGRESSING = "Progressing"
     SUSPENDED = "Suspended"
     TRANSIENT_ERROR = "TransientError"
-    WAITING_FOR_SECRET = "WaitingForSecret"
+    WAITING_FOR_SECRET = "WaitingForSecret"  # noqa: S105 - a reason, not a secret
     WAITING_FOR_LEASE = "WaitingForLease"
     SERVER_BUSY = "ServerBusy"
     AWAITING_DECISION = "AwaitingDecision"
@@ -101,15 +102,17 @@ class ServerStatus(Model):
     status: str | None = None
     task_state: str | None = None
     source_host: str | None = None
-    """Where the server was before the action; its hostId where the credentials may not see hosts."""
+    """Where the server was before the action; its hostId where the credentials may not see
+    hosts."""
     host: str | None = None
     """Where the server is now; its hostId where the credentials may not see hosts."""
 
 
 class Intent(Model):
-    """The write-ahead record of one attempt: acknowledged by the API server before anything is sent.
+    """The write-ahead record of one attempt, stored before anything is sent.
 
-    It holds what a later process needs to find the action again in the very cloud that it was meant for.
+    It holds what a later process needs to find the action again in the very cloud that it was meant
+    for.
     """
 
     attempt: int = Field(ge=1)
@@ -146,7 +149,7 @@ class FollowUpState(StrEnum):
 
 
 class FollowUp(Model):
-    """The write-ahead record of a request that follows the action: confirm, revert, abort, force complete."""
+    """The write-ahead record of a later request: confirm, revert, abort, force complete."""
 
     action: str
     attempt: int = Field(ge=1)
@@ -206,7 +209,8 @@ class Status(Model):
     request_id: str | None = None
     """Nova's own id of the accepted request."""
     refused_request_ids: tuple[str, ...] = ()
-    """Requests of this object that Nova refused, or that could not be told apart: never another object's."""
+    """Requests of this object that Nova refused, or that could not be told apart: never another
+    object's."""
     follow_ups: tuple[FollowUp, ...] = ()
     migration: MigrationStatus | None = None
     image: ImageStatus | None = None
