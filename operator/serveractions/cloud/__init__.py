@@ -1,1 +1,1 @@
-"""The OpenStack edge: credentials, connections, reads, the one raw write, and following what was started."""
+"""The OpenStack edge: credentials, connections, reads, the one raw write, and the poller."""
