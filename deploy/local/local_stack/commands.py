@@ -66,16 +66,16 @@ def _wait_for_group(
     words: list[str], output: int, env: Mapping[str, str] | None, cwd: Path | None
 ) -> int:
     """Run the command in a process group of its own, so that its children can be ended with it."""
-    process = subprocess.Popen(
-        words,
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=subprocess.STDOUT,
-        env=env,
-        cwd=cwd,
-        start_new_session=True,
-    )
-    with _running_lock:
+    with _running_lock:  # also while it starts: end_all must not miss it
+        process = subprocess.Popen(
+            words,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=env,
+            cwd=cwd,
+            start_new_session=True,
+        )
         _running.add(process.pid)
     try:
         return process.wait()

@@ -157,6 +157,8 @@ class ControlPlane:
                 f"--listen-peer-urls={peer}",
                 f"--initial-advertise-peer-urls={peer}",
                 f"--initial-cluster=default={peer}",
+                "--heartbeat-interval=10",  # ms: its own 100 and 1000 delay the election of the
+                "--election-timeout=100",  # only member by most of a second
                 "--log-level=warn",
             ],
             log=self.supervisor.logs / "etcd.log",
@@ -186,6 +188,7 @@ class ControlPlane:
             log=self.supervisor.logs / "kube-apiserver.log",
             ready=lambda: self._answers("/readyz"),
             awaited="/readyz",
+            grace=2.0,  # it would wait for its clients to leave, and has no state to save
         )
 
     def controllers(self) -> Process:
@@ -208,6 +211,8 @@ class ControlPlane:
                 f"--root-ca-file={self.authority}",
                 "--use-service-account-credentials",
                 "--leader-elect=false",
+                "--kube-api-qps=500",  # its own limit of 20 makes it need 5 s to start
+                "--kube-api-burst=1000",
             ],
             log=self.supervisor.logs / "kube-controller-manager.log",
             ready=lambda: self._answers("/api/v1/namespaces/default/serviceaccounts/default"),

@@ -78,6 +78,7 @@ class Supervisor:
         self._keep = keep
         self._lock = threading.RLock()
         self._running: dict[str, tuple[Process, subprocess.Popen[bytes]]] = {}
+        self._order: list[str] = []
         self._ending: set[str] = set()
         self._stopping = False
         self.ports = Ports()
@@ -130,8 +131,8 @@ class Supervisor:
     def stop(self, name: str) -> Process:
         """End one process, as a fault or to start it again; return its description."""
         process, child = self._expect_end(name)
-        child.send_signal(signal.SIGTERM)
-        child.send_signal(signal.SIGCONT)  # one that a test has stopped could not react
+        for number in (signal.SIGTERM, signal.SIGCONT):  # one that a test has stopped must go on
+            os.kill(child.pid, number)  # Popen.send_signal would reap it: see _reap
         deadline = time.monotonic() + process.grace
         while _status(child) is None and time.monotonic() < deadline:
             time.sleep(POLL)
@@ -170,10 +171,10 @@ class Supervisor:
             time.sleep(WATCH)
 
     def stop_all(self) -> None:
-        """End everything, the last started first. No process can be started after this."""
+        """End everything, in the reverse order of the first start. Nothing can be started then."""
         with self._lock:
             self._stopping = True
-            names = list(reversed(self._running))
+            names = [name for name in reversed(self._order) if name in self._running]
         for name in names:
             with self._progress.step(f"stopping {name}"):
                 self.stop(name)
@@ -195,6 +196,8 @@ class Supervisor:
                 start_new_session=True,  # Ctrl-C is for the supervisor alone
             )
             self._running[process.name] = process, child
+            if process.name not in self._order:  # a restarted one keeps its place
+                self._order.append(process.name)
             self._tell_watchdog(f"+group {child.pid}")
 
     def _environment(self) -> dict[str, str]:
