@@ -12,7 +12,10 @@ from pydantic.alias_generators import to_camel
 
 
 def _as_utc(moment: datetime) -> datetime:
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    try:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except OverflowError as error:  # the last hours of the year 9999, from another time zone
+        raise ValueError("write a moment that exists in UTC") from error
 
 
 def rfc3339(moment: datetime) -> str:

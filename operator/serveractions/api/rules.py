@@ -12,7 +12,7 @@ value (`$` alone would let Python accept a trailing newline).
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Self
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, model_validator
 from pydantic.json_schema import JsonSchemaValue
@@ -96,45 +96,4 @@ class RuledModel(Model):
         rendered = handler(schema)
         if rules := cls.rules():
             handler.resolve_ref_schema(rendered)[VALIDATIONS] = [rule.to_wire() for rule in rules]
-        return rendered
-
-
-@dataclass(frozen=True, slots=True)
-class Cut:
-    """Shortens what the operator writes to what the CRD allows, on reading and on writing alike.
-
-    For values that come from elsewhere, such as Nova's words, which can be any length: a status
-    that the API server refuses would be a status that is lost.
-
-    Attributes:
-        limit: The most characters of a string or items of a list.
-        keep: Which end of a list stays. Of a string the beginning stays.
-    """
-
-    limit: int
-    keep: Literal["first", "last"] = "first"
-
-    def cut(self, value: Any) -> Any:
-        """Return `value`, shortened if need be."""
-        if value is None or len(value) <= self.limit:
-            return value
-        if isinstance(value, str):
-            return value[: self.limit - 1] + "…"
-        return value[: self.limit] if self.keep == "first" else value[-self.limit :]
-
-    def __get_pydantic_core_schema__(
-        self, source: type[Any], handler: GetCoreSchemaHandler
-    ) -> CoreSchema:
-        inner = core_schema.no_info_after_validator_function(self.cut, handler(source))
-        # On writing too: `model_copy(update=...)`, which changes a frozen model, does not validate.
-        inner["serialization"] = core_schema.wrap_serializer_function_ser_schema(
-            lambda value, write: write(self.cut(value)), schema=handler(source)
-        )
-        return inner
-
-    def __get_pydantic_json_schema__(
-        self, schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> JsonSchemaValue:
-        rendered = handler(schema)
-        rendered["maxItems" if rendered["type"] == "array" else "maxLength"] = self.limit
         return rendered
