@@ -1,0 +1,248 @@
+"""One connection pool to the Kubernetes API for everything but the watches, which are kopf's.
+
+Requests and answers are plain JSON objects: the model classes of the client library cost time and
+memory for each object and would drop what they do not know. What the library is used for is what is
+hard: kubeconfigs, their credential plugins, and service-account tokens that are renewed on disk.
+"""
+
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+from urllib.parse import urlencode
+
+import aiohttp
+from kubernetes.aio import config as kubeconfig_loader
+from kubernetes.aio.client import ApiClient, Configuration
+from kubernetes.aio.config import ConfigException
+
+from serveractions.core.errors import ApiUnavailable, Conflict, ObjectGone, StatusRefused
+
+log = logging.getLogger(__name__)
+
+MERGE_PATCH = "application/merge-patch+json"
+JSON = "application/json"
+
+CONNECT_TIMEOUT = 5.0
+REQUEST_TIMEOUT = 30.0
+"""Seconds for connecting, and for the whole of one request."""
+CONNECTIONS = 64
+"""Connections at most; more requests than that wait for a free one."""
+
+OK = 200
+REDIRECT = 300
+UNAUTHORIZED = 401
+NOT_FOUND = 404
+CONFLICT = 409
+TOO_LARGE = 413
+INVALID = 422
+TOO_MANY_REQUESTS = 429
+SERVER_ERROR = 500
+
+Json = dict[str, Any]
+
+
+class ApiRefused(ApiUnavailable):
+    """The API server understood and said no: rights are missing, or a CRD is of another release.
+
+    It is an ApiUnavailable since a person can put it right while the operator waits; `status` is
+    the HTTP status.
+    """
+
+    def __init__(self, message: str, *, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credentials:
+    """Where the API server is and how to log in, for a client of another make."""
+
+    server: str
+    scheme: str | None
+    token: str | None
+    ca_path: str | None
+    certificate_path: str | None
+    private_key_path: str | None
+    insecure: bool
+    proxy_url: str | None
+
+
+async def configure(kubeconfig: str | None) -> Configuration:
+    """Return the library's configuration: of that file, or of the pod's service account.
+
+    Raises:
+        ConfigException: There is no such file or service account; the message says what was looked
+            for.
+    """
+    configuration = Configuration()
+    if kubeconfig is None:
+        kubeconfig_loader.load_incluster_config(client_configuration=configuration)
+    else:
+        await kubeconfig_loader.load_kube_config(
+            config_file=kubeconfig, client_configuration=configuration, persist_config=False
+        )
+    configuration.connection_pool_maxsize = CONNECTIONS
+    # Proxy variables are there for the clouds; the API server is not behind them.
+    configuration.client_session_kwargs = {"trust_env": False}
+    return configuration
+
+
+class Api:
+    """The Kubernetes API as JSON over HTTP, with errors named after what to do about them."""
+
+    def __init__(self, *, configuration: Configuration, kubeconfig: str | None) -> None:
+        self._kubeconfig = kubeconfig
+        self._configuration = configuration
+        self._client = ApiClient(configuration)
+        self._client.user_agent = "serveractions"
+
+    @classmethod
+    async def connect(cls, kubeconfig: str | None) -> Self:
+        """Return a client for a kubeconfig, or for the pod's service account where it is None.
+
+        Nothing is sent yet. Raises ConfigException.
+        """
+        return cls(configuration=await configure(kubeconfig), kubeconfig=kubeconfig)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.close()
+
+    async def credentials(self) -> Credentials:
+        """Return fresh credentials, read anew from where they come from. Raises ConfigException."""
+        await self._log_in()
+        current = self._configuration
+        header = await current.get_api_key_with_prefix("BearerToken")
+        scheme, _, token = header.partition(" ") if header else (None, "", None)
+        return Credentials(
+            server=current.host,
+            scheme=scheme,
+            token=token,
+            ca_path=current.ssl_ca_cert,
+            certificate_path=current.cert_file,
+            private_key_path=current.key_file,
+            insecure=not current.verify_ssl,
+            proxy_url=current.proxy,
+        )
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Json | None = None,
+        content_type: str = JSON,
+        seconds: float = REQUEST_TIMEOUT,
+    ) -> Json:
+        """Send one request, once, and return the JSON object of the answer.
+
+        Args:
+            method: The HTTP method.
+            path: From the root of the server; names in it must be fit for a URL, as Kubernetes
+                names are.
+            query: Parameters of the URL.
+            body: What to send.
+            content_type: What `body` is.
+            seconds: The longest that the whole exchange may take.
+
+        Raises:
+            Conflict, ObjectGone, StatusRefused: 409, 404, and 422 or 413.
+            ApiRefused: Any other answer that is a no.
+            ApiUnavailable: No answer, or 5xx or 429. A write may have been done all the same.
+        """
+        headers = {"Accept": JSON, "Content-Type": content_type, "User-Agent": "serveractions"}
+        url = self._configuration.host + path + (f"?{urlencode(query)}" if query else "")
+        try:
+            await self._client.update_params_for_auth(
+                headers, [], ["BearerToken"], path, method, body
+            )
+            answer = await self._client.call_api(
+                method,
+                url,
+                header_params=headers,
+                body=body,
+                _request_timeout=aiohttp.ClientTimeout(total=seconds, connect=CONNECT_TIMEOUT),
+            )
+            status: int = answer.status
+            text: bytes = await answer.read()
+        except (aiohttp.ClientError, TimeoutError, OSError, ConfigException) as error:
+            # Only the type: a connection error's text may carry the URL, and a timeout has none.
+            raise ApiUnavailable(f"no answer to {method} {path}: {_describe(error)}") from error
+        if OK <= status < REDIRECT:
+            return _parse(text, f"{method} {path}")
+        if status == UNAUTHORIZED:
+            await self._renew()
+        raise _error(status, text, retry_after=answer.getheader("Retry-After"))
+
+    async def get(self, path: str, *, query: Mapping[str, str] | None = None) -> Json:
+        """GET one object or one page of a list."""
+        return await self.request("GET", path, query=query)
+
+    async def merge_patch(self, path: str, body: Json) -> Json:
+        """PATCH with a JSON merge patch; return the object as stored.
+
+        Validation is strict: a field that the installed CRD does not know is refused
+        (StatusRefused) and not silently dropped, since what is dropped may be the write-ahead
+        record of an action.
+        """
+        query = {"fieldValidation": "Strict", "fieldManager": "serveractions"}
+        return await self.request("PATCH", path, query=query, body=body, content_type=MERGE_PATCH)
+
+    async def _renew(self) -> None:
+        """Read the credentials anew after a 401, for the next request: this one is not repeated."""
+        try:
+            await self._log_in()
+        except ConfigException as error:
+            log.warning("the Kubernetes credentials cannot be read", extra={"error": str(error)})
+
+    async def _log_in(self) -> None:
+        fresh = await configure(self._kubeconfig)
+        self._configuration.api_key = fresh.api_key
+        self._configuration.refresh_api_key_hook = fresh.refresh_api_key_hook
+
+
+def _describe(error: BaseException) -> str:
+    return "timed out" if isinstance(error, TimeoutError) else str(error) or type(error).__name__
+
+
+def _parse(text: bytes, what: str) -> Json:
+    try:
+        answer = json.loads(text)
+    except ValueError as error:
+        raise ApiUnavailable(f"the answer to {what} is not JSON") from error
+    if not isinstance(answer, dict):
+        raise ApiUnavailable(f"the answer to {what} is not a JSON object")
+    return answer
+
+
+def _error(status: int, text: bytes, *, retry_after: str | None) -> Exception:
+    message = _message(text) or f"HTTP {status}"
+    if status == CONFLICT:
+        return Conflict(message)
+    if status == NOT_FOUND:
+        return ObjectGone(message)
+    if status in (INVALID, TOO_LARGE):
+        return StatusRefused(message)
+    if status == TOO_MANY_REQUESTS or status >= SERVER_ERROR:
+        return ApiUnavailable(message, retry_after=_seconds(retry_after))
+    return ApiRefused(f"{message} (HTTP {status})", status=status)
+
+
+def _message(text: bytes) -> str:
+    """Return the message of a metav1.Status; a proxy in between may answer anything."""
+    try:
+        answer = json.loads(text)
+    except ValueError:
+        return ""
+    message = answer.get("message") if isinstance(answer, dict) else None
+    return message if isinstance(message, str) else ""
+
+
+def _seconds(value: str | None) -> float | None:
+    try:
+        return None if value is None else max(0.0, float(value))
+    except ValueError:  # the other form of Retry-After, a date, which Kubernetes never sends
+        return None

@@ -1,0 +1,78 @@
+"""What a cluster must offer, looked at once at the start: a clear sentence instead of a riddle."""
+
+import asyncio
+import re
+from collections.abc import Sequence
+
+from serveractions.api.kinds import GROUP, KINDS
+from serveractions.core.errors import ApiUnavailable, ObjectGone
+from serveractions.kube import paths
+from serveractions.kube.client import Api, ApiRefused
+
+OLDEST = (1, 31)
+"""selectableFields of custom resources are on by default from here."""
+
+INSTALL = "install the custom resource definitions first: kubectl apply -k crds/"
+
+BAD_REQUEST = 400
+
+
+class UnsuitableClusterError(Exception):
+    """The operator cannot run here; the message says what to do about it."""
+
+
+async def check(api: Api, *, namespaces: Sequence[str] = ()) -> None:
+    """Check the server's version, the custom resources and the right to list them.
+
+    Raises:
+        UnsuitableClusterError: A person has to do something first.
+        ApiUnavailable: No answer (yet).
+    """
+    await _check_version(api)
+    await _check_discovery(api)
+    await asyncio.gather(*(_check_list(api, path) for _, path in paths.collections(namespaces)))
+
+
+async def _check_version(api: Api) -> None:
+    answer = await api.get("/version")
+    name = str(answer.get("gitVersion", "?"))
+    numbers = re.match(r"v(\d+)\.(\d+)", name)
+    if numbers is None or (int(numbers[1]), int(numbers[2])) < OLDEST:
+        oldest = ".".join(map(str, OLDEST))
+        raise UnsuitableClusterError(
+            f"Kubernetes {oldest} or later is needed (selectableFields); this server is {name}"
+        )
+
+
+async def _check_discovery(api: Api) -> None:
+    try:
+        answer = await api.get(paths.DISCOVERY)
+    except ObjectGone:
+        raise UnsuitableClusterError(f"the API {GROUP} is not served; {INSTALL}") from None
+    served = {resource.get("name") for resource in answer.get("resources") or ()}
+    missing = [
+        name
+        for kind in KINDS
+        for name in (kind.plural, f"{kind.plural}/status")
+        if name not in served
+    ]
+    if missing:
+        raise UnsuitableClusterError(f"not served by this cluster: {', '.join(missing)}; {INSTALL}")
+
+
+async def _check_list(api: Api, path: str) -> None:
+    """List one object with the very selectors that are used later."""
+    for selector in (paths.UNFINISHED, paths.of_server("none")):
+        try:
+            await api.get(path, query={"fieldSelector": selector, "limit": "1"})
+        except ApiRefused as error:
+            if error.status == BAD_REQUEST:
+                raise UnsuitableClusterError(
+                    f"the custom resource definitions are of another release ({error}); {INSTALL}"
+                ) from error
+            raise UnsuitableClusterError(
+                f"the operator may not list {path}: {error}; apply its RBAC rules, or name the "
+                "namespaces that it may see"
+            ) from error
+        except ObjectGone as error:  # being deleted, or not yet established
+            raise ApiUnavailable(f"{path} is not served: {error}") from error

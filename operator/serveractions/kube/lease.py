@@ -1,0 +1,318 @@
+"""Who may act: one Lease for each slot of servers, and how long this process still holds it.
+
+Nova cannot fence a late request, so what counts is not who is named in a Lease but until when this
+process may act on it. Both sides of a take-over measure durations on their own CLOCK_BOOTTIME and
+never compare wall clocks:
+
+* a holder counts from before it SENT its last successful renewal, so from before anybody could see
+  it;
+* a follower waits a full duration from after it SAW the record change, so from later than that.
+
+A slot that was gained counts as held only after `on_gain` returned, which reads the unfinished
+objects anew: what the former holder wrote at the last moment must be known before anything is sent.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+import logging
+import secrets
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass, field, replace
+
+from serveractions.core.errors import ApiUnavailable, Conflict, ObjectGone, WaitError
+from serveractions.core.ports import Clock
+from serveractions.kube.lease_record import LeaseStore, Record
+
+log = logging.getLogger(__name__)
+
+RETRY_SHARE = 0.2
+"""After a failure the next try comes after this share of the time between renewals."""
+
+RELEASED = 1.0
+"""The duration that a released Lease announces: nobody has to wait for it."""
+
+OnGain = Callable[[frozenset[int]], Awaitable[None]]
+
+
+def slot_of(server_id: str, slots: int) -> int:
+    """Return the slot of a server: the same in every process and every release."""
+    digest = hashlib.sha256(server_id.encode()).digest()
+    return int.from_bytes(digest[:8], "big") % slots
+
+
+@dataclass(slots=True)
+class _Slot:
+    """What this process knows of one Lease.
+
+    Attributes:
+        record: As last seen; None where there was none.
+        seen: When the record was first seen as it is.
+        existed: Whether there ever was a record. One that vanished may still be believed in by its
+            holder.
+        hold: The start of the last successful renewal; None while the slot is not ours.
+        active: Whether `on_gain` returned for this hold.
+        epoch: Grows with each gain and loss: tells whether a hold is still the same one.
+        uncertain: A write is under way or had no answer.
+        failing: Whether the last attempt had no answer, so that an outage is logged once.
+        due: When to look after it next.
+    """
+
+    index: int
+    record: Record | None = None
+    seen: float = 0.0
+    existed: bool = False
+    hold: float | None = None
+    active: bool = False
+    epoch: int = 0
+    uncertain: bool = False
+    failing: bool = False
+    due: float = 0.0
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    @property
+    def name(self) -> str:
+        return f"serveractions-slot-{self.index}"
+
+
+class SlotLeases:
+    """The port `Leases`: acquires, renews and gives back the slots."""
+
+    def __init__(
+        self,
+        *,
+        store: LeaseStore,
+        clock: Clock,
+        on_gain: OnGain,
+        identity: str,
+        slots: int,
+        duration: float,
+        renew: float,
+        wanted: Collection[int] | None = None,
+    ) -> None:
+        """Set up without sending anything.
+
+        Args:
+            store: Where the Leases are.
+            clock: Only its boottime decides anything.
+            on_gain: Called with slots just acquired; they count as held when it returned. Called
+                again after a WaitError, and again for a slot that was lost and regained.
+            identity: The pod's name; a random suffix makes it this process's own, so that its
+                Leases of an earlier life are foreign ones.
+            slots: How many there are in all.
+            duration: Seconds for which a renewal holds.
+            renew: Seconds between renewals.
+            wanted: The slots to hold, all by default.
+        """
+        self._store = store
+        self._clock = clock
+        self._on_gain = on_gain
+        self._identity = f"{identity}_{secrets.token_hex(4)}"
+        self._count = slots
+        self._duration = duration
+        self._period = renew
+        self._slots = {
+            index: _Slot(index) for index in (range(slots) if wanted is None else sorted(wanted))
+        }
+        self._gained = asyncio.Event()
+        self._closing = asyncio.Event()
+
+    @property
+    def identity(self) -> str:
+        """The name under which this process holds its Leases."""
+        return self._identity
+
+    @property
+    def held(self) -> frozenset[int]:
+        """The slots for which this process may act now."""
+        return frozenset(i for i, slot in self._slots.items() if self._remaining(slot) > 0)
+
+    def remaining(self, server_id: str) -> float:
+        """Seconds for which this process still holds the server's slot; not above 0: not held."""
+        slot = self._slots.get(slot_of(server_id, self._count))
+        return 0.0 if slot is None else self._remaining(slot)
+
+    async def run(self) -> None:
+        """Acquire and renew until `release` is called, or the task is cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            gaining = tasks.create_task(self._take_up(), name="leases: take up gained slots")
+            while not self._closing.is_set():
+                delay = await self.round()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._closing.wait(), delay)
+            gaining.cancel()
+
+    async def release(self) -> None:
+        """Stop acting at once and give the slots back, so that another process need not wait.
+
+        To be called when no request is under way any more. A slot whose last renewal had no answer
+        is left to expire.
+        """
+        self._closing.set()
+        await asyncio.gather(*(self._give_back(slot) for slot in self._slots.values()))
+
+    async def round(self) -> float:
+        """Look after the slots that are due; return the seconds until the next ones are."""
+        now = self._clock.boottime()
+        due = [slot for slot in self._slots.values() if slot.due <= now]
+        if any(await asyncio.gather(*(self._tend(slot) for slot in due))):
+            self._gained.set()
+        wait = min((slot.due for slot in self._slots.values()), default=now + self._period)
+        return min(max(0.0, wait - self._clock.boottime()), self._period)
+
+    async def take_up_gained(self) -> None:
+        """Have the app learn what is in slots just gained, and count them as held from then on.
+
+        Raises WaitError when that was not possible yet: the slots stay gained, and not held.
+        """
+        fresh = {i: s.epoch for i, s in self._slots.items() if s.hold is not None and not s.active}
+        if not fresh:
+            return
+        await self._on_gain(frozenset(fresh))
+        for index, epoch in fresh.items():
+            slot = self._slots[index]
+            if slot.epoch == epoch and slot.hold is not None:
+                slot.active = True
+        log.info("slots are held", extra={"slots": sorted(self.held), "holder": self._identity})
+
+    async def _take_up(self) -> None:
+        while True:
+            await self._gained.wait()
+            self._gained.clear()
+            try:
+                await self.take_up_gained()
+            except WaitError as error:
+                log.warning("gained slots cannot be taken up yet", extra={"error": str(error)})
+                await asyncio.sleep(self._period * RETRY_SHARE)
+                self._gained.set()
+
+    def _remaining(self, slot: _Slot) -> float:
+        if self._closing.is_set() or slot.hold is None or not slot.active:
+            return 0.0
+        return slot.hold + self._duration - self._clock.boottime()
+
+    async def _tend(self, slot: _Slot) -> bool:
+        """Renew or try to acquire one slot; return whether it was gained."""
+        async with slot.lock:
+            if self._closing.is_set():
+                return False
+            try:
+                if slot.hold is not None and self._clock.boottime() < slot.hold + self._duration:
+                    gained = await self._renew(slot)
+                else:
+                    self._lose(slot, "it expired before it could be renewed")
+                    gained = await self._acquire(slot)
+            except ApiUnavailable as error:
+                slot.due = self._clock.boottime() + self._period * RETRY_SHARE
+                if not slot.failing:
+                    log.warning(
+                        "a Lease cannot be looked after",
+                        extra={"lease": slot.name, "error": str(error)},
+                    )
+                slot.failing = True
+                return False
+            slot.failing = False
+            return gained
+
+    async def _renew(self, slot: _Slot) -> bool:
+        if slot.hold is None or slot.record is None:  # never: it was just checked
+            return False
+        start, until = self._clock.boottime(), slot.hold + self._duration
+        try:
+            slot.record = await self._write(slot, replace(slot.record, renewed=self._clock.now()))
+        except (Conflict, ObjectGone):
+            # Perhaps an earlier renewal without an answer arrived after all: then it is still ours.
+            self._look(slot, await self._store.read(slot.name))
+            slot.due = self._clock.boottime()
+            if slot.record is None or slot.record.holder != self._identity:
+                self._lose(slot, "another process took it")
+            return False
+        slot.hold, slot.due = start, start + self._period
+        if self._clock.boottime() < until:
+            return False
+        # The answer came after the old bound: for a moment nothing was held, so what is there must
+        # be read anew.
+        slot.active = False
+        slot.epoch += 1
+        return True
+
+    async def _acquire(self, slot: _Slot) -> bool:
+        self._look(slot, await self._store.read(slot.name))
+        now = self._clock.boottime()
+        free_at = self._free_at(slot)
+        if free_at > now:
+            slot.due = min(free_at, now + self._period)
+            return False
+        wall = self._clock.now()
+        old = slot.record
+        record = Record(
+            version=old.version if old else ("", ""),
+            holder=self._identity,
+            duration=self._duration,
+            transitions=old.transitions + 1 if old else 0,
+            acquired=wall,
+            renewed=wall,
+        )
+        try:
+            slot.record = await self._write(slot, record, create=old is None)
+        except (Conflict, ObjectGone):
+            slot.due = self._clock.boottime() + self._period * RETRY_SHARE
+            return False
+        slot.existed = True
+        slot.hold, slot.active, slot.due = now, False, now + self._period
+        slot.epoch += 1
+        return True
+
+    async def _write(self, slot: _Slot, record: Record, *, create: bool = False) -> Record:
+        """Write the record, and know afterwards whether the answer is missing."""
+        slot.uncertain = True
+        try:
+            written = await (self._store.create if create else self._store.replace)(
+                slot.name, record
+            )
+        except (Conflict, ObjectGone):
+            slot.uncertain = False
+            raise
+        slot.uncertain = False
+        return written
+
+    def _look(self, slot: _Slot, record: Record | None) -> None:
+        """Take in what was read; called after the answer, so that `seen` is never too early."""
+        before = slot.record.version if slot.record else None
+        after = record.version if record else None
+        if before != after:
+            slot.seen = self._clock.boottime()
+        slot.existed = slot.existed or record is not None
+        slot.record = record
+
+    def _free_at(self, slot: _Slot) -> float:
+        """Return from when on the slot may be taken, if its record does not change before."""
+        if slot.record is None:
+            return slot.seen + self._duration if slot.existed else 0.0
+        if slot.record.holder in ("", self._identity):
+            # Our own name without a hold: it expired, or the answer to an acquisition was lost.
+            # Nobody else signs so.
+            return 0.0
+        return slot.seen + max(self._duration, slot.record.duration)
+
+    def _lose(self, slot: _Slot, why: str) -> None:
+        if slot.hold is None:
+            return
+        slot.hold, slot.active = None, False
+        slot.epoch += 1
+        log.warning("a slot is not held any more: %s", why, extra={"lease": slot.name})
+
+    async def _give_back(self, slot: _Slot) -> None:
+        async with slot.lock:
+            held, slot.hold, slot.active = slot.hold is not None, None, False
+            slot.epoch += 1
+            if not held or slot.uncertain or slot.record is None:
+                return
+            released = replace(slot.record, holder="", duration=RELEASED, renewed=self._clock.now())
+            try:
+                await self._store.replace(slot.name, released)
+            except (Conflict, ObjectGone, ApiUnavailable) as error:
+                log.info(
+                    "a Lease was not given back and will expire",
+                    extra={"lease": slot.name, "error": str(error)},
+                )
