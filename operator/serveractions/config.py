@@ -1,4 +1,6 @@
-"""All that an installation can set. Read once in `__main__`; nothing else looks at the environment."""
+"""All that an installation can set. Read once in `__main__`; nothing else looks at the
+environment.
+"""
 
 from dataclasses import dataclass
 
@@ -10,23 +12,37 @@ class Config:
     namespace: str = "serveractions-system"
     """Where the operator's own Leases are. Change it with the namespace of the installation."""
     watch_namespaces: tuple[str, ...] = ()
-    """Namespaces to serve, empty for all. Name them where the operator may not see the whole cluster."""
+    """Namespaces to serve, empty for all. Name them where the operator may not see the whole
+    cluster.
+    """
     identity: str = "serveractions"
-    """How this process signs Leases and intents; must be unique for each process (the pod's name)."""
+    """How this process signs Leases and intents; must be unique for each process (the pod's
+    name).
+    """
     slots: int = 8
-    """Into how many parts the servers are divided, each with one Lease. Change it only with all processes stopped."""
+    """Into how many parts the servers are divided, each with one Lease. Change it only with all
+    processes stopped.
+    """
     lease_duration: float = 30.0
-    """How long a Lease holds without renewal: the wait before another process takes over from a killed one."""
+    """How long a Lease holds without renewal: the wait before another process takes over from a
+    killed one.
+    """
     lease_renew: float = 10.0
     """How often Leases are renewed. Keep it at a third of the duration."""
     workers: int = 32
     """Objects that are worked on at the same time. Raise it when many clouds are slow at once."""
     cloud_threads: int = 8
-    """Reads under way at once in one cloud. Raise it for a big cloud, lower it to spare a small one."""
+    """Reads under way at once in one cloud. Raise it for a big cloud, lower it to spare a small
+    one.
+    """
     post_deadline: float = 60.0
-    """The longest that one action request may take. changePassword blocks until the guest has answered."""
+    """The longest that one action request may take. changePassword blocks until the guest has
+    answered.
+    """
     claim_bound: float = 30.0
-    """How long after a claim its request may still leave. Raise it only where connecting takes longer."""
+    """How long after a claim its request may still leave. Raise it only where connecting takes
+    longer.
+    """
     read_timeout: float = 20.0
     """The longest that one read of a cloud may take."""
     poll_interval: float = 5.0
@@ -38,13 +54,19 @@ class Config:
     sweep_interval: float = 60.0
     """How often finished objects are visited for their TTL and for late changes of their spec."""
     settle: float = 15.0
-    """How long contradictory facts must stand before they decide (a record that does not appear)."""
+    """How long contradictory facts must stand before they decide (a record that does not
+    appear).
+    """
     shutdown_grace: float = 75.0
-    """How long a stopping process may take to finish a request it has begun: above `post_deadline`."""
+    """How long a stopping process may take to finish a request it has begun: above
+    `post_deadline`.
+    """
     allow_insecure_tls: bool = False
     """Whether a clouds.yaml may say `verify: false`. Leave it off outside a laboratory."""
     allowed_urls: tuple[str, ...] = ()
-    """Prefixes that every contacted URL must have, empty for any. Set it where tenants bring credentials."""
+    """Prefixes that every contacted URL must have, empty for any. Set it where tenants bring
+    credentials.
+    """
     probe_address: str = "127.0.0.1"
     """Where liveness, readiness and metrics are served."""
     probe_port: int = 8080

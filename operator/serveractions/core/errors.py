@@ -1,7 +1,8 @@
 """Errors named after what to do about them, and the one table that classes the answers to a write.
 
-Nova has no idempotency key, so what matters about a failed request is not what went wrong but whether Nova may have
-accepted it. What is not known to be refused or unsent is `Ambiguous`, and is looked for instead of sent again.
+Nova has no idempotency key, so what matters about a failed request is not what went wrong but
+whether Nova may have accepted it. What is not known to be refused or unsent is `Ambiguous`, and is
+looked for instead of sent again.
 """
 
 
@@ -30,7 +31,9 @@ class UnsupportedCloud(Exception):
 
 
 class Forbidden(Exception):
-    """The cloud's policy hides a read from these credentials; the message names the rule where Nova does."""
+    """The cloud's policy hides a read from these credentials; the message names the rule where Nova
+    does.
+    """
 
 
 class NotFound(Exception):
@@ -58,7 +61,9 @@ class ObjectGone(Exception):
 
 
 class StatusRefused(Exception):
-    """The API server refuses the status itself (422): a defect of ours or a CRD of another release."""
+    """The API server refuses the status itself (422): a defect of ours or a CRD of another
+    release.
+    """
 
 
 class ApiUnavailable(WaitError):

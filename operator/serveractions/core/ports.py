@@ -1,4 +1,6 @@
-"""What the core needs from the world, as protocols. `kube` and `cloud` implement them, the tests' fakes too."""
+"""What the core needs from the world, as protocols. `kube` and `cloud` implement them, the tests'
+fakes too.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,9 +16,11 @@ from serveractions.api.status import Progress, Status
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mark:
-    """The annotation `serveractions.dev/claimed`: where an attempt goes, kept even if the status is lost.
+    """The annotation `serveractions.dev/claimed`: where an attempt goes, kept even if the status is
+    lost.
 
-    `ended` is True where the object ended before anything was claimed; the fields below it are then None.
+    `ended` is True where the object ended before anything was claimed; the fields below it are then
+    None.
     """
 
     uid: str
@@ -45,12 +49,14 @@ class Clock(Protocol):
 class Objects(Protocol):
     """The custom resources in the Kubernetes API.
 
-    Every write carries the resourceVersion of the `Resource` that it is given, and returns the object as stored.
-    All raise ApiUnavailable; writes raise Conflict and ObjectGone too.
+    Every write carries the resourceVersion of the `Resource` that it is given, and returns the
+    object as stored. All raise ApiUnavailable; writes raise Conflict and ObjectGone too.
     """
 
     async def read(self, key: Key) -> Resource:
-        """Return the object as it is now, not from a cache. Raises ObjectGone, for another uid too."""
+        """Return the object as it is now, not from a cache. Raises ObjectGone, for another uid
+        too.
+        """
         ...
 
     async def mark(self, resource: Resource, mark: Mark) -> Resource:
@@ -58,7 +64,9 @@ class Objects(Protocol):
         ...
 
     async def write_status(self, resource: Resource, status: Status) -> Resource:
-        """Write `status` in place of `resource.status`: what is None in it is removed. Raises StatusRefused."""
+        """Write `status` in place of `resource.status`: what is None in it is removed. Raises
+        StatusRefused.
+        """
         ...
 
     async def unfinished(self) -> Sequence[Resource]:
@@ -98,7 +106,9 @@ class Leases(Protocol):
     """The right to act for the servers of a slot."""
 
     def remaining(self, server_id: str) -> float:
-        """Seconds for which this process still holds the server's slot; 0 or less when it does not."""
+        """Seconds for which this process still holds the server's slot; 0 or less when it does
+        not.
+        """
         ...
 
     @property
@@ -109,7 +119,9 @@ class Leases(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Secret:
-    """A Kubernetes Secret with its values decoded. They never appear in a log, a status, an Event or an exception."""
+    """A Kubernetes Secret with its values decoded. They never appear in a log, a status, an Event
+    or an exception.
+    """
 
     uid: str
     resource_version: str
@@ -118,7 +130,9 @@ class Secret:
 
 
 class Secrets(Protocol):
-    """Secrets, read one by one and by name: they are never listed, watched or cached in the Kubernetes edge."""
+    """Secrets, read one by one and by name: they are never listed, watched or cached in the
+    Kubernetes edge.
+    """
 
     async def read(self, namespace: str, name: str) -> Secret | None:
         """Return the Secret as it is now, None where there is none. Raises ApiUnavailable."""
@@ -261,8 +275,9 @@ class Subject:
 class Poller(Protocol):
     """Follows accepted actions and hands in what it sees.
 
-    How it asks (single reads, lists, rates) is its own affair; observations arrive through the callback that it was
-    constructed with, `(Key, Observation) -> None`. Faults of the cloud never reach the core: it goes on trying.
+    How it asks (single reads, lists, rates) is its own affair; observations arrive through the
+    callback that it was constructed with, `(Key, Observation) -> None`. Faults of the cloud never
+    reach the core: it goes on trying.
     """
 
     def follow(self, subject: Subject) -> None:

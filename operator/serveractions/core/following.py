@@ -1,0 +1,199 @@
+"""The life of an accepted action: seen by the poller, judged by its module, written until it is
+over.
+"""
+
+from datetime import datetime
+
+from serveractions.actions import facts, migrations
+from serveractions.actions.action import (
+    Action,
+    Cancelled,
+    Decide,
+    Failed,
+    Look,
+    Running,
+    Succeeded,
+)
+from serveractions.actions.registry import action_for
+from serveractions.api.resource import Resource
+from serveractions.api.spec import ServerBackupSpec
+from serveractions.api.status import Phase, Reason, Status
+from serveractions.core import orders, timing, transitions
+from serveractions.core.inbox import Entry
+from serveractions.core.ports import Clock, Poller, Subject
+from serveractions.core.recorder import Recorder
+from serveractions.core.steering import Steering
+
+
+class Following:
+    """Takes a Running or AwaitingDecision object one step further."""
+
+    def __init__(
+        self,
+        *,
+        recorder: Recorder,
+        steering: Steering,
+        poller: Poller,
+        clock: Clock,
+        progress_interval: float,
+    ) -> None:
+        self._recorder = recorder
+        self._steering = steering
+        self._poller = poller
+        self._clock = clock
+        self._progress_interval = progress_interval
+
+    async def step(self, entry: Entry) -> float | None:
+        """Judge the newest look at Nova; return when to look again without one, for the deadline's
+        sake.
+        """
+        resource, seen = entry.resource, entry.observation
+        now = self._clock.now()
+        action = action_for(resource.kind.name)
+        status = _latched(entry, now)
+        self._poller.follow(_subject(resource, status, action))
+        if seen is not None:
+            status = facts.update(status, seen, migration=migrations.ours(status, seen))
+        verdict = (
+            action.judge(resource.spec, status, seen) if seen else Running(_waiting_text(status))
+        )
+        match verdict:
+            case Succeeded(message):
+                await self._finish(entry, status, Phase.SUCCEEDED, Reason.SUCCEEDED, message)
+            case Failed(reason, message):
+                await self._finish(entry, status, Phase.FAILED, reason, message)
+            case Cancelled(message):
+                await self._finish(entry, status, Phase.CANCELLED, Reason.CANCELLED, message)
+            case Running() | Decide():
+                return await self._go_on(entry, status, verdict, now)
+        return None
+
+    async def _go_on(
+        self, entry: Entry, status: Status, verdict: Running | Decide, now: datetime
+    ) -> float | None:
+        resource = entry.resource
+        overdue = timing.overdue(resource, status, now)
+        if overdue is timing.Overdue.END:
+            message = f"the deadline has passed; Nova was last seen like this: {verdict.message}"
+            await self._finish(entry, status, Phase.FAILED, Reason.DEADLINE_EXCEEDED, message)
+            return None
+        if overdue is timing.Overdue.BEGIN:
+            status = status.model_copy(update={"deadline_time": now})
+        order = orders.due(resource.spec, status, verdict)
+        if order is None and isinstance(verdict, Decide):
+            await self._await_decision(entry, status, verdict, now)
+            return None
+        status = timing.resume_clock(status, now)
+        if order is None:
+            await self._show(entry, status, verdict.message, now)
+        else:
+            steered = await self._steering.carry_out(resource, status, order)
+            match steered:
+                case Failed(reason, message):
+                    await self._finish(entry, status, Phase.FAILED, reason, message)
+                    return None
+                case Resource():
+                    return 0.0  # a follow-up was sent and written: judge again from there
+                case Running(message):
+                    await self._show(entry, status, f"{verdict.message}; {message}", now)
+        return timing.seconds_until(timing.deadline(resource, status), now)
+
+    async def _await_decision(
+        self, entry: Entry, status: Status, verdict: Decide, now: datetime
+    ) -> None:
+        status = status.model_copy(update={"awaiting_since": status.awaiting_since or now})
+        status = transitions.move(
+            entry.resource,
+            status,
+            phase=Phase.AWAITING_DECISION,
+            reason=Reason.AWAITING_DECISION,
+            message=f"{verdict.message}; set spec.decision to Confirm or Revert",
+            now=now,
+        )
+        await self._recorder.write(entry.resource, status)
+
+    async def _show(self, entry: Entry, status: Status, message: str, now: datetime) -> None:
+        """Write a running status: at once where a person asked for something, else at intervals."""
+        resource = entry.resource
+        status = transitions.move(
+            resource,
+            status,
+            phase=Phase.RUNNING,
+            reason=Reason.PROGRESSING,
+            message=message + _beside_text(status),
+            now=now,
+        )
+        since = self._clock.boottime() - entry.memory.written
+        if _steered(resource.status, status) or since >= self._progress_interval:
+            await self._recorder.write(resource, status)
+            entry.memory.written = self._clock.boottime()
+
+    async def _finish(
+        self, entry: Entry, status: Status, phase: Phase, reason: Reason, message: str
+    ) -> None:
+        now = self._clock.now()
+        status = transitions.move(
+            entry.resource,
+            timing.resume_clock(status, now),
+            phase=phase,
+            reason=reason,
+            message=message + _beside_text(status),
+            now=now,
+        )
+        await self._recorder.write(entry.resource, status)
+
+
+def _latched(entry: Entry, now: datetime) -> Status:
+    """Return the status with what was asked taken up for good: a later change of the spec does not
+    undo it.
+    """
+    resource, status = entry.resource, entry.resource.status
+    changes: dict[str, object] = {}
+    if resource.spec.cancel and status.cancel_requested_time is None:
+        changes["cancel_requested_time"] = now
+    fresh = tuple(other for other in entry.memory.beside if other not in status.beside)
+    if fresh:
+        changes["beside"] = (*status.beside, *fresh)
+    return status.model_copy(update=changes) if changes else status
+
+
+def _steered(old: Status, new: Status) -> bool:
+    """Whether a person or a neighbour changed something, or the phase moved: what is written
+    without delay.
+    """
+    return (
+        old.phase,
+        old.observed_generation,
+        old.cancel_requested_time,
+        old.deadline_time,
+        old.beside,
+    ) != (
+        new.phase,
+        new.observed_generation,
+        new.cancel_requested_time,
+        new.deadline_time,
+        new.beside,
+    )
+
+
+def _beside_text(status: Status) -> str:
+    return f" (on the same server: {', '.join(status.beside)})" if status.beside else ""
+
+
+def _waiting_text(status: Status) -> str:
+    return status.message or "accepted by Nova"
+
+
+def _subject(resource: Resource, status: Status, action: Action) -> Subject:
+    spec = resource.spec
+    return Subject(
+        key=resource.key,
+        namespace=resource.namespace,
+        credentials=spec.cloud_credentials_ref,
+        server_id=status.server.id if status.server else "",
+        request_id=status.request_id,
+        image_id=status.image.id if status.image else None,
+        backup_type=spec.backup_type if isinstance(spec, ServerBackupSpec) else None,
+        looks=action.looks,
+        urgent=status.phase is not Phase.AWAITING_DECISION and Look.PROGRESS not in action.looks,
+    )

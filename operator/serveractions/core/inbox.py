@@ -1,0 +1,119 @@
+"""What is known of each unfinished object: the newest version that was read or written, and the
+newest look at Nova.
+
+Watch events, own writes and the poller all arrive here; the queue then hands the key to one worker.
+Nothing in it has
+to survive: a new process fills it from the API server and from Nova.
+"""
+
+from dataclasses import dataclass, field
+
+from serveractions.actions.observation import Observation
+from serveractions.api.resource import Key, Resource
+from serveractions.core.queue import KeyedQueue
+
+
+@dataclass(slots=True)
+class Memory:
+    """What one process remembers of an object beside what is written.
+
+    Attributes:
+        tries: How often it was waited for in a row; lengthens the next wait.
+        first_seen: When this process saw the open attempt first, as (attempt, seconds on the boot
+            clock).
+        written: When a running status was last written, on the boot clock; progress is written at
+            intervals.
+        stepped_down: Nova refused the microversion (406) once; the next attempt uses the floor.
+        beside: Objects that acted on the server meanwhile and are not yet in the status.
+    """
+
+    tries: int = 0
+    first_seen: tuple[int, float] | None = None
+    written: float = 0.0
+    stepped_down: bool = False
+    beside: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Entry:
+    """An object with its newest observation.
+
+    Attributes:
+        left: Whether the object left the view of unfinished ones without a write of ours: deleted,
+            or finished by another process.
+    """
+
+    resource: Resource
+    observation: Observation | None = None
+    left: bool = False
+    memory: Memory = field(default_factory=Memory)
+
+
+class Inbox:
+    """The unfinished objects, and a queue of those that need a worker."""
+
+    def __init__(self) -> None:
+        self.queue: KeyedQueue[Key] = KeyedQueue()
+        self._entries: dict[Key, Entry] = {}
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def get(self, key: Key) -> Entry | None:
+        """Return what is known of an object, None when it is not known."""
+        return self._entries.get(key)
+
+    def keys(self) -> tuple[Key, ...]:
+        """Return the keys of all that is known."""
+        return tuple(self._entries)
+
+    def seen(self, resource: Resource) -> None:
+        """Take in an object that was listed or watched, and have it looked at if it is news."""
+        if self.remember(resource):
+            self.queue.add(resource.key)
+
+    def remember(self, resource: Resource) -> bool:
+        """Keep `resource` if it is newer than what is known; return whether it was.
+
+        A watch lags behind our own writes, so an older version may arrive after a newer one.
+        resourceVersions of one object can be compared as numbers (Kubernetes 1.35 promises it; etcd
+        has always done so). That is also why
+        finished objects stay until the watch says that they left: an echo would bring an older life
+            back.
+        """
+        entry = self._entries.get(resource.key)
+        if entry is None:
+            if resource.status.phase.finished:
+                return False
+            self._entries[resource.key] = Entry(resource)
+            return True
+        if int(resource.resource_version) <= int(entry.resource.resource_version):
+            return False
+        entry.resource = resource
+        entry.left = False
+        return True
+
+    def observed(self, key: Key, observation: Observation) -> None:
+        """Take in a look at Nova."""
+        entry = self._entries.get(key)
+        if entry is not None and not entry.resource.status.phase.finished:
+            entry.observation = observation
+            self.queue.add(key)
+
+    def left(self, key: Key) -> None:
+        """Take in that an object left the view: finished by our own write, or deleted, or finished
+        elsewhere.
+        """
+        entry = self._entries.get(key)
+        if entry is None:
+            return
+        if entry.resource.status.phase.finished:
+            self.drop(key)
+        else:
+            entry.left = True
+            self.queue.add(key)
+
+    def drop(self, key: Key) -> None:
+        """Forget an object."""
+        self._entries.pop(key, None)
+        self.queue.discard(key)

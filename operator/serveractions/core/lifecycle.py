@@ -1,0 +1,165 @@
+"""One step of one object, whatever phase it is in.
+
+A step may be taken at any time and again: it looks at what is written, not at what happened before.
+Two things are
+never done from memory: deciding that a request was sent, and deciding that it was not.
+"""
+
+import logging
+
+from serveractions.api.resource import Key, Resource
+from serveractions.api.status import Phase
+from serveractions.core.errors import Conflict, ObjectGone, WaitError
+from serveractions.core.following import Following
+from serveractions.core.inbox import Entry, Inbox
+from serveractions.core.order import ServerOrder
+from serveractions.core.ports import Events, Leases, Poller
+from serveractions.core.recorder import Recorder
+from serveractions.core.recover import Recovery
+from serveractions.core.waiting import Waiting
+
+log = logging.getLogger(__name__)
+
+RETRY_DELAY = 2.0
+"""Seconds before a step is taken again that the Kubernetes API did not let happen."""
+LEASE_DELAY = 2.0
+"""Seconds before a process looks again whether it has come to hold the Lease of an object's
+server.
+"""
+
+
+class Lifecycle:
+    """Takes steps, and keeps the tables in memory in line with what the objects say."""
+
+    def __init__(
+        self,
+        *,
+        inbox: Inbox,
+        order: ServerOrder,
+        recorder: Recorder,
+        waiting: Waiting,
+        following: Following,
+        recovery: Recovery,
+        poller: Poller,
+        leases: Leases,
+        events: Events,
+    ) -> None:
+        self._inbox = inbox
+        self._order = order
+        self._recorder = recorder
+        self._waiting = waiting
+        self._following = following
+        self._recovery = recovery
+        self._poller = poller
+        self._leases = leases
+        self._events = events
+
+    def stop_claiming(self) -> None:
+        """Send nothing new from now on; what was claimed is brought to its record."""
+        self._waiting.stopping = True
+
+    def take_in(self, resource: Resource) -> None:
+        """Take in an object that was listed or watched."""
+        self._inbox.seen(resource)
+        entry = self._inbox.get(resource.key)
+        if entry is not None:
+            self._hold_if_in_flight(entry.resource)
+
+    async def step(self, key: Key) -> None:
+        """Take one step of the object and arrange the next."""
+        entry = self._inbox.get(key)
+        if entry is None:
+            return
+        try:
+            delay = await self._on_newest(entry)
+        except ObjectGone:
+            self._released(entry.resource)
+            return
+        except WaitError as error:
+            log.warning("%s waits for the Kubernetes API: %s", key, error)
+            delay = error.retry_after or RETRY_DELAY
+        self._arrange(key, delay)
+
+    async def _on_newest(self, entry: Entry) -> float | None:
+        """Take the step; when the object has changed under it, read it and take the step again from
+        there.
+        """
+        try:
+            return await self._left(entry) if entry.left else await self._step(entry)
+        except Conflict:
+            await self._recorder.refresh(entry.resource.key)
+            return 0.0
+
+    def _arrange(self, key: Key, delay: float | None) -> None:
+        entry = self._inbox.get(key)
+        if entry is None:
+            return
+        if entry.resource.status.phase.finished:
+            self._poller.forget(key)
+            self._recorder.release(key)
+        elif delay is not None:
+            self._inbox.queue.add(key, delay)
+
+    async def _step(self, entry: Entry) -> float | None:
+        phase = entry.resource.status.phase
+        if phase.finished:
+            return None
+        self._hold_if_in_flight(entry.resource)
+        if not self._ours(entry.resource):
+            return LEASE_DELAY
+        if phase.waiting:
+            return await self._waiting.step(entry)
+        if phase is Phase.ISSUING:
+            return await self._interrupted(entry)
+        return await self._following.step(entry)
+
+    async def _interrupted(self, entry: Entry) -> float | None:
+        """Handle an intent that stands open and that no worker of this process is busy with."""
+        if wait := self._recovery.wait(entry.resource, entry.memory):
+            return wait
+        await self._recorder.write(entry.resource, self._recovery.interrupted(entry.resource))
+        return None
+
+    async def _left(self, entry: Entry) -> float | None:
+        """Find out whether an object that left the view was deleted or finished by another
+        process.
+        """
+        key = entry.resource.key
+        entry.left = False
+        current = await self._recorder.refresh(key)
+        if not current.status.phase.finished:
+            return 0.0
+        self._let_go(key)
+        return None
+
+    def _released(self, resource: Resource) -> None:
+        """Let a deleted object go. Nova is not touched: an Event says what is left running."""
+        self._let_go(resource.key)
+        status = resource.status
+        if status.phase.in_flight:
+            self._events.post(
+                resource,
+                kind="Warning",
+                reason="LeftRunning",
+                message=(
+                    f"deleted while {resource.kind.action} was in flight (request"
+                    f" {status.request_id}): it goes on in Nova and is no longer followed"
+                ),
+            )
+
+    def _let_go(self, key: Key) -> None:
+        self._poller.forget(key)
+        self._recorder.release(key)
+        self._inbox.drop(key)
+
+    def _ours(self, resource: Resource) -> bool:
+        """Whether this process acts for the object's server; where only its name is known, any
+        process may look.
+        """
+        known = resource.status.server or resource.spec.server_ref
+        return known.id is None or self._leases.remaining(known.id) > 0
+
+    def _hold_if_in_flight(self, resource: Resource) -> None:
+        status = resource.status
+        if status.phase.in_flight and status.server is not None:
+            self._order.hold(resource.key, status.server.id)

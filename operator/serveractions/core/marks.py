@@ -1,0 +1,90 @@
+"""The mark on an object: the annotation that survives a lost status and betrays a restored copy.
+
+A status subresource is not restored by Velero, and `kubectl get -o yaml | kubectl apply` drops it.
+Annotations travel with the object, so one of them says for which uid an action was claimed, and
+where it went.
+"""
+
+from collections.abc import Mapping
+from enum import Enum, auto
+from typing import NamedTuple
+
+from pydantic import ValidationError
+
+from serveractions.api.kinds import GROUP
+from serveractions.api.model import Model, Time
+from serveractions.api.resource import Resource
+from serveractions.core.ports import Mark
+
+ANNOTATION = f"{GROUP}/claimed"
+
+
+class _Wire(Model):
+    uid: str
+    ended: bool = False
+    attempt: int | None = None
+    server_id: str | None = None
+    endpoint: str | None = None
+    region: str | None = None
+    user_id: str | None = None
+    project_id: str | None = None
+    nova_time: Time | None = None
+
+
+class Origin(Enum):
+    """Whose mark an object carries."""
+
+    NONE = auto()
+    OWN = auto()
+    FOREIGN = auto()  # another object's, or one that cannot be read: the object is a copy
+
+
+class Marked(NamedTuple):
+    """What the annotation says."""
+
+    origin: Origin
+    mark: Mark | None = None
+
+
+def encode(mark: Mark) -> str:
+    """Return the annotation's value."""
+    wire = _Wire.model_validate({name: getattr(mark, name) for name in Mark.__dataclass_fields__})
+    return wire.model_dump_json(by_alias=True, exclude_none=True, exclude_defaults=True)
+
+
+def decode(text: str) -> Mark | None:
+    """Return the mark of an annotation's value, None when it cannot be read."""
+    try:
+        wire = _Wire.model_validate_json(text)
+    except ValidationError:
+        return None
+    return Mark(**{name: getattr(wire, name) for name in Mark.__dataclass_fields__})
+
+
+def read(annotations: Mapping[str, str], uid: str) -> Marked:
+    """Return whose mark the annotations carry.
+
+    Args:
+        annotations: Of the object.
+        uid: Of the object.
+    """
+    text = annotations.get(ANNOTATION)
+    if text is None:
+        return Marked(Origin.NONE)
+    mark = decode(text)
+    if mark is None or mark.uid != uid:
+        return Marked(Origin.FOREIGN, mark)
+    return Marked(Origin.OWN, mark)
+
+
+def open_attempt(resource: Resource) -> int | None:
+    """Return the attempt that was marked and of whose end the status knows nothing, None when there
+    is none.
+
+    A process ended between the mark and the claim, or somebody lost the status: the request may
+    have been sent.
+    """
+    marked = read(resource.annotations, resource.uid)
+    if marked.origin is not Origin.OWN or marked.mark is None or marked.mark.attempt is None:
+        return None
+    return marked.mark.attempt if marked.mark.attempt > resource.status.attempts else None

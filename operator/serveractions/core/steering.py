@@ -1,0 +1,247 @@
+"""Sends what follows an accepted action, with the same care as the action itself.
+
+confirmResize names no migration and would confirm anybody's. So each follow-up is sent only after a
+fresh look that shows the recorded migration in the state that it needs, with a write-ahead record
+of its own, and never again after a reply that was lost.
+"""
+
+import logging
+from dataclasses import dataclass
+
+from serveractions.actions import replies
+from serveractions.actions.action import Failed, Go, Running
+from serveractions.actions.observation import Migration, Observation, Server
+from serveractions.api.resource import Resource
+from serveractions.api.spec import ServerRef
+from serveractions.api.status import FollowUp, FollowUpState, Reason, Status
+from serveractions.core.errors import (
+    ApiUnavailable,
+    CloudUnavailable,
+    Forbidden,
+    InvalidCredentials,
+    NotFound,
+    SecretMissing,
+    StatusRefused,
+    UnsupportedCloud,
+)
+from serveractions.core.issue import Answered, Bounds, Issued, Issuer, NotSent, Unknown
+from serveractions.core.orders import Order
+from serveractions.core.ports import Clock, Cloud, Clouds, Leases
+from serveractions.core.recorder import Recorder
+
+log = logging.getLogger(__name__)
+
+MOST_TRIES = 5
+"""How often Nova may refuse a follow-up before a person has to look."""
+KEPT = 16
+"""How many follow-ups a status lists."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Look:
+    """A fresh look that allows a follow-up, and the record to write before it."""
+
+    cloud: Cloud
+    server: Server
+    record: FollowUp
+
+
+class Steering:
+    """Carries out orders."""
+
+    def __init__(
+        self,
+        *,
+        clouds: Clouds,
+        recorder: Recorder,
+        issuer: Issuer,
+        leases: Leases,
+        clock: Clock,
+        bounds: Bounds,
+        identity: str,
+    ) -> None:
+        self._clouds = clouds
+        self._recorder = recorder
+        self._issuer = issuer
+        self._leases = leases
+        self._clock = clock
+        self._bounds = bounds
+        self._identity = identity
+        self.stopping = False
+        """Set when the process is about to end: nothing more is sent."""
+
+    async def carry_out(
+        self, resource: Resource, status: Status, order: Order
+    ) -> Resource | Running | Failed:
+        """Send the follow-up if it has not been sent and may be now.
+
+        Args:
+            resource: As last read.
+            status: What it will be, with what was just seen.
+            order: What has to be sent.
+
+        Returns:
+            The object with the follow-up recorded, or what it waits for, or why it ends.
+        """
+        if settled := self._already(status, order):
+            return settled
+        server_id = status.server.id if status.server else ""
+        if self.stopping or self._leases.remaining(server_id) <= 0:
+            return Running(f"{order} waits for the operator process that acts for this server")
+        look = await self._look(resource, status, order)
+        if isinstance(look, Running):
+            return look
+        return await self._send(resource, status, order, look)
+
+    def _already(self, status: Status, order: Order) -> Running | Failed | None:
+        """Say what earlier tries of the same follow-up mean for another one, None where it may be
+        tried.
+        """
+        tries = [each for each in status.follow_ups if each.action == order]
+        if not tries:
+            return None
+        last = tries[-1]
+        refused = sum(each.state is FollowUpState.REFUSED for each in tries)
+        match last.state:
+            case FollowUpState.ACCEPTED:
+                return Running(f"Nova accepted {order} (request {last.request_id})")
+            case FollowUpState.REFUSED if refused >= MOST_TRIES:
+                return _given_up(order, Reason.REFUSED, f"Nova refused {order}: {last.message}")
+            case FollowUpState.REFUSED | FollowUpState.NOT_SENT:
+                return None
+            case FollowUpState.ISSUING | FollowUpState.UNKNOWN:
+                return self._lost(last, order)
+
+    def _lost(self, last: FollowUp, order: Order) -> Running | Failed:
+        """A reply that was lost: Nova is watched for what it does, and nothing is sent again."""
+        waited = (self._clock.now() - last.claimed_time).total_seconds()
+        if waited < self._bounds.settled_after:
+            return Running(f"it is not known yet whether Nova accepted {order}")
+        return _given_up(
+            order,
+            Reason.OUTCOME_UNKNOWN,
+            f"it is not known whether Nova accepted {order} for migration {last.migration_uuid},"
+            " and Nova shows no effect of it: look at `openstack server migration list` and"
+            " `openstack server event list`, and finish it by hand",
+        )
+
+    async def _look(self, resource: Resource, status: Status, order: Order) -> _Look | Running:
+        """Look at Nova once more; only what is seen now decides whether the follow-up may go."""
+        known, migration = status.server, status.migration
+        if known is None or migration is None:
+            return Running(f"{order} waits for Nova's record of the migration")
+        try:
+            cloud = await self._clouds.open(resource.namespace, resource.spec.cloud_credentials_ref)
+            server, nova_time = await cloud.find_server(ServerRef(id=known.id))
+            found = await _migrations(cloud, known.id)
+        except (SecretMissing, CloudUnavailable) as error:
+            return Running(f"{order} waits: {error}")
+        except (InvalidCredentials, UnsupportedCloud, Forbidden, NotFound) as error:
+            return Running(f"{order} cannot be sent: {error}")
+        if not _same_cloud(status, cloud):
+            return Running(
+                f"{order} waits: the Secret now leads to another cloud, user or project than the"
+                " action was sent with"
+            )
+        check = order.check(
+            status, Observation(server=server, migrations=found, nova_time=nova_time)
+        )
+        if not isinstance(check, Go):
+            return Running(check.message)
+        record = FollowUp(
+            action=order,
+            attempt=1 + max((each.attempt for each in status.follow_ups), default=0),
+            state=FollowUpState.ISSUING,
+            holder=self._identity,
+            migration_uuid=migration.uuid,
+            migration_id=migration.id,
+            microversion=order.request(known.id, migration.id).microversion,
+            nova_time=nova_time,
+            claimed_time=self._clock.now(),
+        )
+        return _Look(cloud=cloud, server=server, record=record)
+
+    async def _send(
+        self, resource: Resource, status: Status, order: Order, look: _Look
+    ) -> Resource:
+        """Write the record, send, and write what came of it."""
+        record = look.record
+        claimed_at = self._clock.boottime()
+        ahead = status.model_copy(
+            update={
+                "follow_ups": (*status.follow_ups, record)[-KEPT:],
+                "decision": order.decision or status.decision,
+                "observed_generation": resource.generation,
+            }
+        )
+        try:
+            claimed = await self._recorder.write(resource, ahead)
+        except (ApiUnavailable, StatusRefused) as error:
+            await self._close(
+                resource, record, NotSent(f"its record could not be written ({error})")
+            )
+            raise
+        issued = await self._issuer.issue(
+            look.cloud,
+            order.request(look.server.id, record.migration_id),
+            uid=resource.uid,
+            server=look.server,
+            claimed=claimed_at,
+        )
+        return await self._close(claimed, record, issued)
+
+    async def _close(self, resource: Resource, record: FollowUp, issued: Issued) -> Resource:
+        """Write what became of a follow-up onto its own record, until it is written."""
+        closed = _closed(record, issued)
+
+        def change(current: Resource) -> Status | None:
+            records = current.status.follow_ups
+            if current.status.phase.finished or not any(_same(each, record) for each in records):
+                return None
+            updated = tuple(closed if _same(each, record) else each for each in records)
+            return current.status.model_copy(update={"follow_ups": updated})
+
+        return await self._recorder.persist(resource, change)
+
+
+async def _migrations(cloud: Cloud, server_id: str) -> tuple[Migration, ...] | None:
+    try:
+        return tuple(await cloud.migrations(server_id))
+    except Forbidden:
+        return None
+
+
+def _same_cloud(status: Status, cloud: Cloud) -> bool:
+    intent, who = status.intent, cloud.identity
+    return intent is not None and (intent.endpoint, intent.user_id, intent.project_id) == (
+        who.endpoint,
+        who.user_id,
+        who.project_id,
+    )
+
+
+def _same(one: FollowUp, other: FollowUp) -> bool:
+    return (one.attempt, one.holder) == (other.attempt, other.holder)
+
+
+def _given_up(order: Order, reason: Reason, message: str) -> Running | Failed:
+    """End what cannot go on without the follow-up; a live migration goes on without it."""
+    if order.settles:
+        return Failed(reason, message)
+    return Running(message)
+
+
+def _closed(record: FollowUp, issued: Issued) -> FollowUp:
+    """Return the record with what is known after the request."""
+    match issued:
+        case NotSent(message):
+            state, request_id = FollowUpState.NOT_SENT, None
+        case Unknown(message):
+            state, request_id = FollowUpState.UNKNOWN, None
+        case Answered(replies.Accepted(), reply):
+            state, request_id, message = FollowUpState.ACCEPTED, reply.request_id, ""
+        case Answered(_, reply):
+            state, request_id, message = FollowUpState.REFUSED, reply.request_id, reply.message
+    return record.model_copy(
+        update={"state": state, "request_id": request_id, "message": message[:1024] or None}
+    )

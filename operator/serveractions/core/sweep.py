@@ -1,0 +1,75 @@
+"""Visits finished objects now and then: for their TTL, and for changes of their spec that came
+after the end.
+
+Finished objects are not watched, so that a hundred thousand of them cost no memory. A slow, paged
+list serves them instead.
+"""
+
+import logging
+from datetime import datetime, timedelta
+
+from serveractions.api import tracking
+from serveractions.api.resource import Resource
+from serveractions.api.status import Status
+from serveractions.core.errors import ApiUnavailable, Conflict, ObjectGone
+from serveractions.core.ports import Clock, Objects
+
+log = logging.getLogger(__name__)
+
+
+class Sweep:
+    """Goes through all finished objects."""
+
+    def __init__(self, *, objects: Objects, clock: Clock) -> None:
+        self._objects = objects
+        self._clock = clock
+
+    async def run_once(self) -> None:
+        """Visit every finished object; one object's fault does not keep the others waiting."""
+        async for page in await self._objects.finished():
+            for resource in page:
+                try:
+                    await self._visit(resource)
+                except (Conflict, ObjectGone) as error:
+                    log.debug("%s changed under the sweep: %s", resource.key, error)
+                except ApiUnavailable as error:
+                    log.warning("%s could not be visited: %s", resource.key, error)
+
+    async def _visit(self, resource: Resource) -> None:
+        if resource.deleting:
+            return
+        tracker = tracking.tracked_by(resource.annotations, resource.labels)
+        expired = due(resource, self._clock.now())
+        if expired and tracker is None:
+            log.info("%s is deleted: its ttlSecondsAfterFinished has passed", resource.key)
+            await self._objects.delete(resource)
+            return
+        status = _with_generation(resource)
+        if expired and tracker is not None:
+            status = _with_note(status, f"{tracker.tool} tracks this object ({tracker.key})")
+        if status != resource.status:
+            await self._objects.write_status(resource, status)
+
+
+def _with_generation(resource: Resource) -> Status:
+    """Return the status with the newest spec looked at: kstatus waits for that even after the end."""
+    status, generation = resource.status, resource.generation
+    if status.observed_generation == generation:
+        return status
+    conditions = tuple(
+        each.model_copy(update={"observed_generation": generation}) for each in status.conditions
+    )
+    return status.model_copy(update={"observed_generation": generation, "conditions": conditions})
+
+
+def _with_note(status: Status, cause: str) -> Status:
+    """Return the status saying why its TTL is ignored: the tool would make the object anew."""
+    note = f"; ttlSecondsAfterFinished is ignored: {cause} and would run the action again"
+    message = status.message or ""
+    return status if note in message else status.model_copy(update={"message": message + note})
+
+
+def due(resource: Resource, now: datetime) -> bool:
+    """Say whether a finished object's TTL has passed."""
+    ttl, ended = resource.spec.ttl_seconds_after_finished, resource.status.completion_time
+    return ttl is not None and ended is not None and now >= ended + timedelta(seconds=ttl)

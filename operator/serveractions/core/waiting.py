@@ -1,0 +1,236 @@
+"""The life of an object before anything is sent: why it waits, why it ends, and when it is its
+turn.
+"""
+
+import logging
+
+from serveractions.actions.action import Action, Go, Refuse, Wait
+from serveractions.actions.registry import action_for
+from serveractions.api.resource import Key, Resource
+from serveractions.api.status import Phase, Reason, ServerStatus
+from serveractions.core import marks, timing, transitions
+from serveractions.core.attempt import Attempt
+from serveractions.core.inbox import Entry
+from serveractions.core.order import ServerOrder
+from serveractions.core.ports import Clock, Leases, Mark
+from serveractions.core.prepare import Ended, Held, Preparation, Seen
+from serveractions.core.recorder import Recorder
+from serveractions.core.recover import Recovery
+
+log = logging.getLogger(__name__)
+
+LONGEST_WAIT = 6
+"""A wait grows up to this many times the retry interval."""
+
+
+class Waiting:
+    """Takes a Pending or Suspended object one step further."""
+
+    def __init__(
+        self,
+        *,
+        preparation: Preparation,
+        attempt: Attempt,
+        recovery: Recovery,
+        recorder: Recorder,
+        order: ServerOrder,
+        leases: Leases,
+        clock: Clock,
+        retry_interval: float,
+    ) -> None:
+        self._preparation = preparation
+        self._attempt = attempt
+        self._recovery = recovery
+        self._recorder = recorder
+        self._order = order
+        self._leases = leases
+        self._clock = clock
+        self._retry_interval = retry_interval
+        self.stopping = False
+        """Set when the process is about to end: nothing is claimed any more."""
+
+    async def step(self, entry: Entry) -> float | None:
+        """Look at the object once; return in how many seconds to look again, None when an event
+        will tell.
+        """
+        resource = entry.resource
+        if resource.deleting:
+            self._recorder.release(resource.key)
+            return None
+        if marks.open_attempt(resource) is not None:
+            return await self._open_attempt(entry)
+        if ended := self._over(resource):
+            await self._end(resource, *ended)
+            return None
+        seen = await self._preparation.look(resource)
+        match seen:
+            case Ended(reason, message):
+                await self._end(resource, Phase.FAILED, reason, message)
+                return None
+            case Held():
+                self._recorder.release(resource.key)
+                return await self._hold(entry, seen, None)
+            case Seen():
+                return await self._with_server(entry, seen)
+
+    def _over(self, resource: Resource) -> tuple[Phase, Reason, str] | None:
+        """Return the end that needs no look at the cloud, None where there is none."""
+        if marks.read(resource.annotations, resource.uid).origin is marks.Origin.FOREIGN:
+            return (
+                Phase.FAILED,
+                Reason.RESTORED_COPY,
+                f"not sent: the annotation {marks.ANNOTATION} shows that this is a copy of an"
+                " object that was already taken up. Remove this annotation and apply it anew if it"
+                " shall run",
+            )
+        if resource.spec.cancel:
+            return Phase.CANCELLED, Reason.CANCELLED, "cancelled before anything was sent to Nova"
+        if why := timing.expired(resource, self._clock.now()):
+            return Phase.FAILED, Reason.EXPIRED, why
+        return None
+
+    async def _with_server(self, entry: Entry, seen: Seen) -> float | None:
+        resource, server = entry.resource, seen.server
+        action = action_for(resource.kind.name)
+        check = action.precheck(resource.spec, server)
+        if resource.spec.suspend:
+            return await self._suspend(entry, seen, check)
+        if isinstance(check, Refuse):
+            await self._end(resource, Phase.FAILED, check.reason, check.message, seen.status)
+            return None
+        self._stand(resource, server.id)
+        if isinstance(check, Wait):
+            return await self._hold(entry, Held(check.reason, check.message), seen.status)
+        if self.stopping or self._leases.remaining(server.id) <= 0:
+            self._recorder.release(resource.key)
+            return (
+                self._retry_interval
+            )  # another process acts for this server: it is the one to say so
+        if ahead := self._order.ahead(resource, server.id, exclusive=action.exclusive):
+            busy = f"waits for {ahead}, which comes first on server {server.id}"
+            return await self._hold(entry, Held(Reason.SERVER_BUSY, busy), seen.status)
+        beside = tuple(self._order.holders(server.id))
+        self._order.hold(resource.key, server.id)
+        return await self._go(entry, action, seen, beside)
+
+    async def _go(
+        self, entry: Entry, action: Action, seen: Seen, beside: tuple[Key, ...]
+    ) -> float | None:
+        resource = entry.resource
+        prepared = await self._preparation.prepare(
+            resource, action, seen, stepped_down=entry.memory.stepped_down
+        )
+        match prepared:
+            case Ended(reason, message):
+                await self._end(resource, Phase.FAILED, reason, message, seen.status)
+                return None
+            case Held():
+                self._recorder.release(resource.key)
+                return await self._hold(entry, prepared, seen.status)
+        if self.stopping:
+            self._stand(resource, seen.server.id)
+            return self._retry_interval
+        try:
+            stored = await self._attempt.run(
+                resource,
+                action,
+                prepared,
+                seen.status,
+                memory=entry.memory,
+                beside=tuple(str(key) for key in beside),
+            )
+        except BaseException:
+            self._recorder.release(resource.key)
+            raise
+        if stored.status.phase.waiting:
+            self._stand(stored, seen.server.id)
+            self._recorder.wake(seen.server.id)
+            return self._delay(entry)
+        self._recorder.note_beside(stored, beside)
+        entry.memory.tries = 0
+        entry.memory.written = self._clock.boottime()
+        return 0.0
+
+    async def _suspend(self, entry: Entry, seen: Seen, check: Go | Wait | Refuse) -> float | None:
+        resource = entry.resource
+        self._recorder.release(resource.key)
+        match check:
+            case Go(None):
+                would = "would be sent now"
+            case Go(warning):
+                would = f"would be sent now, but {warning}"
+            case Wait(reason, message):
+                would = f"would wait ({reason}): {message}"
+            case Refuse(reason, message):
+                would = f"would fail ({reason}): {message}"
+        status = transitions.move(
+            resource,
+            resource.status.model_copy(update={"server": seen.status}),
+            phase=Phase.SUSPENDED,
+            reason=Reason.SUSPENDED,
+            message=(
+                f"held by spec.suspend; {resource.kind.action} for server {seen.server.name}"
+                f" {would}"
+            ),
+            now=self._clock.now(),
+        )
+        await self._recorder.write(resource, status)
+        return self._retry_interval * LONGEST_WAIT
+
+    async def _hold(self, entry: Entry, held: Held, server: ServerStatus | None) -> float:
+        resource = entry.resource
+        status = resource.status
+        if server is not None:
+            status = status.model_copy(update={"server": server})
+        status = transitions.move(
+            resource,
+            status,
+            phase=Phase.PENDING,
+            reason=held.reason,
+            message=held.message,
+            now=self._clock.now(),
+        )
+        await self._recorder.write(resource, status)
+        return self._delay(entry, held.retry_after)
+
+    async def _end(
+        self,
+        resource: Resource,
+        phase: Phase,
+        reason: Reason,
+        message: str,
+        server: ServerStatus | None = None,
+    ) -> None:
+        """End an object of which nothing was sent; the mark goes first, so that a copy of it does
+        not run either.
+        """
+        marked = marks.read(resource.annotations, resource.uid)
+        if marked.origin is marks.Origin.NONE:
+            resource = await self._recorder.mark(resource, Mark(uid=resource.uid, ended=True))
+        status = resource.status
+        if server is not None:
+            status = status.model_copy(update={"server": server})
+        status = transitions.move(
+            resource, status, phase=phase, reason=reason, message=message, now=self._clock.now()
+        )
+        await self._recorder.write(resource, status)
+        self._recorder.release(resource.key)
+
+    async def _open_attempt(self, entry: Entry) -> float | None:
+        """Handle a mark whose claim the status does not know."""
+        if wait := self._recovery.wait(entry.resource, entry.memory):
+            return wait
+        await self._recorder.write(entry.resource, self._recovery.lost_claim(entry.resource))
+        return None
+
+    def _stand(self, resource: Resource, server_id: str) -> None:
+        self._order.stand(resource, server_id)
+
+    def _delay(self, entry: Entry, retry_after: float | None = None) -> float:
+        """Return the next wait: what the cloud asked for, or longer with each try, and never past
+        the expiry.
+        """
+        entry.memory.tries += 1
+        delay = retry_after or self._retry_interval * min(entry.memory.tries, LONGEST_WAIT)
+        until = timing.seconds_until(timing.expiry(entry.resource), self._clock.now())
+        return delay if until is None else min(delay, until + 1.0)
