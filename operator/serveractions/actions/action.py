@@ -1,4 +1,4 @@
-"""What every Nova action answers: the interface between the lifecycle and the seven modules beside this one."""
+"""What every Nova action answers: the interface between the lifecycle and the seven actions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,8 @@ from serveractions.actions.observation import InstanceAction, Migration, Observa
 from serveractions.api.status import Intent, Progress, Reason, Status
 
 MARKER = "serveractions.uid"
-"""Image metadata key that carries our object's uid: the one client-chosen mark that Nova keeps (createBackup)."""
+"""Image metadata key that carries our object's uid: the one client-chosen mark that Nova keeps
+(createBackup)."""
 
 
 class Look(Enum):
@@ -65,7 +66,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Go:
-    """The action may be sent; `warning` says what Nova will probably answer, for people who hold it back."""
+    """The action may be sent; `warning` says what Nova will probably answer to it."""
 
     warning: str | None = None
 
@@ -113,14 +114,21 @@ class Failed:
 
 
 @dataclass(frozen=True, slots=True)
+class Cancelled:
+    """The action is over because its owner asked for that: aborted, or reverted."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Decide:
-    """Cold migration in VERIFY_RESIZE: it needs a confirm or a revert; `migration` is the one to name."""
+    """Cold migration in VERIFY_RESIZE: `migration` needs a confirm or a revert."""
 
     message: str
     migration: Migration
 
 
-Verdict = Running | Succeeded | Failed | Decide
+Verdict = Running | Succeeded | Failed | Cancelled | Decide
 
 
 class Action(Protocol):
@@ -130,7 +138,8 @@ class Action(Protocol):
         name: Nova's name in the request body.
         record: Nova's name of the instance action that it leaves, None where it leaves none.
         looks: What has to be read to judge it.
-        exclusive: False only where it must not wait for other kinds of action (os-resetState, the cure).
+        exclusive: False only where it must not wait for other kinds of action (os-resetState,
+            the cure).
     """
 
     name: ClassVar[str]
@@ -138,7 +147,7 @@ class Action(Protocol):
     looks: ClassVar[frozenset[Look]]
     exclusive: ClassVar[bool]
 
-    def request(self, spec: Any, target: Target, newest: str) -> NovaRequest:  # noqa: ANN401 - each has its own spec
+    def request(self, spec: Any, target: Target, newest: str) -> NovaRequest:
         """Return what to send.
 
         Args:
@@ -151,7 +160,7 @@ class Action(Protocol):
         """
         ...
 
-    def precheck(self, spec: Any, server: Server) -> Precheck:  # noqa: ANN401
+    def precheck(self, spec: Any, server: Server) -> Precheck:
         """Say whether the action may be sent to the server as it is now."""
         ...
 
@@ -159,10 +168,10 @@ class Action(Protocol):
         """Say whether a record that Nova keeps could be the request of this intent."""
         ...
 
-    def accepted(self, spec: Any) -> Verdict | None:  # noqa: ANN401
-        """Return the verdict where Nova's acceptance alone decides, None where the action must be followed."""
+    def accepted(self, spec: Any) -> Verdict | None:
+        """Return the verdict if Nova's acceptance alone decides, None if it must be followed."""
         ...
 
-    def judge(self, spec: Any, status: Status, seen: Observation) -> Verdict:  # noqa: ANN401
+    def judge(self, spec: Any, status: Status, seen: Observation) -> Verdict:
         """Say what became of the accepted action."""
         ...

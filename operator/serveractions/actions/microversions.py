@@ -1,12 +1,12 @@
 """Which microversion each call is pinned to, and how it steps down for an older Nova.
 
-A pinned microversion makes the same call mean the same on every cloud; `latest` would not. The floor is what the
-tracking needs: `os-migrations?changes-since` with uuids (2.59), hostId in events (2.62), and the abort of a live
-migration that is still queued (2.65), which is Rocky.
+A pinned microversion makes the same call mean the same on every cloud; `latest` would not. The
+floor is what the tracking needs: `os-migrations?changes-since` with uuids (2.59), hostId in events
+(2.62), and the abort of a live migration that is still queued (2.65), which is Rocky.
 """
 
 FLOOR = "2.65"
-"""Below this the operator refuses to work with a Nova: it could not tell what became of an action."""
+"""Below this the operator refuses a Nova: it could not tell what became of an action."""
 
 INSTANCE_ACTIONS = "2.84"
 """Event details, the words of a failure; below it only the result."""
@@ -45,6 +45,7 @@ def step_down(wanted: str, newest: str, *, least: str = FLOOR) -> str:
     """
     if parse(newest) < parse(least):
         raise UnsupportedMicroversion(
-            f"this Nova speaks microversions up to {newest}, and {least} is needed: use a cloud of release Rocky or later"
+            f"this Nova speaks microversions up to {newest}, and {least} is needed: use a cloud of"
+            " release Rocky or later"
         )
     return wanted if parse(wanted) <= parse(newest) else newest

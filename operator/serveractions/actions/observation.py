@@ -1,7 +1,7 @@
 """What Nova and Glance showed at one moment, as plain values.
 
-The poller makes these, the actions judge them. Fields are None where the credentials may not see them or an older
-cloud does not have them; "not visible" is never "not there".
+The poller makes these, the actions judge them. Fields are None where the credentials may not see
+them or an older cloud does not have them; "not visible" is never "not there".
 """
 
 from dataclasses import dataclass
@@ -123,12 +123,16 @@ class Observation:
 
     Attributes:
         server: None when Nova says 404: the server is gone.
-        action: The instance action of our request id; None when it was not (yet) found or not looked for.
-        migrations: The server's migrations, newest first; None when the policy hides them or they were not looked for.
+        action: The instance action of our request id; None when it was not (yet) found or not
+            looked for.
+        migrations: The server's migrations, newest first; None when the policy hides them or they
+            were not looked for.
         progress: Byte counts of the running live migration, where they may be seen.
-        image: The backup's image; None when it is gone or was not looked for (`image_gone` tells which).
+        image: The backup's image; None when it is gone or was not looked for (`image_gone` tells
+            which).
         image_gone: Glance was asked and has no such image.
-        backups: Ids of all images of this server and backup type, newest first; None when not looked for.
+        backups: Ids of all images of this server and backup type, newest first; None when not
+            looked for.
         nova_time: Nova's clock.
         quiet_seconds: For how long nothing of the above has changed, as far as this process saw.
     """
