@@ -1,0 +1,323 @@
+"""One set of credentials at one cloud: its token, its endpoint, and requests off the event loop.
+
+openstacksdk is synchronous, so everything that it does happens in threads of the cloud's own: a
+cloud that hangs must not eat the executor that others use. A login is made anew whenever the token
+must be, so that the endpoint and the microversion of a long-lived process stay true.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from http import HTTPStatus
+from typing import Any, Literal, TypeVar
+
+import requests
+from keystoneauth1 import exceptions as keystone
+from openstack.connection import Connection
+from openstack.exceptions import SDKException
+
+from serveractions.actions import microversions
+from serveractions.cloud import addresses, session
+from serveractions.cloud.answers import retry_after, words
+from serveractions.cloud.credentials import CloudConfiguration
+from serveractions.config import Config
+from serveractions.core.errors import CloudUnavailable, InvalidCredentials, UnsupportedCloud
+
+T = TypeVar("T")
+Service = Literal["compute", "image"]
+
+Count = Callable[[str, str], None]
+"""Takes a family of requests and the class of their answer, for metrics: never an id."""
+
+MIN_TOKEN_LIFE = timedelta(seconds=120)
+REFUSAL_PAUSE = 30.0
+"""After Keystone refused a password it is not asked again for this long: accounts get locked."""
+
+_REFUSED = (
+    "Keystone refuses the credentials (401): check user, password or application credential, and "
+    "project in the Secret"
+)
+
+_FAILURES = (
+    keystone.ClientException,
+    SDKException,
+    requests.RequestException,
+    OSError,
+    # What a cloud that answers nonsense makes of libraries that expect none.
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    RecursionError,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A complete answer to a read.
+
+    Attributes:
+        body: The parsed JSON of a 2xx.
+        words: What another answer says.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: Any = field(repr=False)
+    words: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """What a login gave: good until `expires`."""
+
+    connection: Connection = field(repr=False)
+    token: str = field(repr=False)
+    expires: datetime
+    endpoint: str
+    user_id: str
+    project_id: str
+    newest: str
+
+    @property
+    def lasting(self) -> bool:
+        """Whether the token is good for the next minutes."""
+        return self.expires - datetime.now(UTC) > MIN_TOKEN_LIFE
+
+
+class Login:
+    """Credentials that log in when needed, and again when their token ends."""
+
+    def __init__(
+        self,
+        configuration: CloudConfiguration,
+        *,
+        config: Config,
+        ca_file: str | None,
+        threads: Executor,
+        count: Count,
+    ) -> None:
+        """Send nothing yet.
+
+        Args:
+            configuration: Which cloud, as whom.
+            config: Time-outs, allowed addresses, threads.
+            ca_file: The certificate authority, as a file.
+            threads: The executor of the cloud.
+            count: Counts answers for metrics.
+        """
+        self.configuration = configuration
+        self._config = config
+        self._ca_file = ca_file
+        self._threads = threads
+        self._count = count
+        self._session: Session | None = None
+        self._pending: asyncio.Task[Session] | None = None
+        self._refused_until = 0.0
+        # Learnt from a 403: os-migrations must be asked for the own project (a manager's rights).
+        self.own_project = False
+
+    async def session(self) -> Session:
+        """Return a session whose token is good for the next minutes.
+
+        Raises:
+            CloudUnavailable: Keystone or Nova did not answer, or Keystone refused the credentials.
+            InvalidCredentials: The catalogue names an address that may not be contacted.
+            UnsupportedCloud: There is no Nova of a usable age.
+        """
+        if (current := self._session) and current.lasting:
+            return current
+        pause = self._refused_until - time.monotonic()
+        if pause > 0:
+            raise CloudUnavailable(_REFUSED, retry_after=pause)
+        # All who wait share one attempt and its failure: a dead Keystone is not asked by each.
+        if self._pending is None or self._pending.done():
+            self._pending = asyncio.create_task(self._begin())
+            self._pending.add_done_callback(_retrieve)
+        return await asyncio.shield(self._pending)
+
+    async def _begin(self) -> Session:
+        begun = await self._in_thread("identity", self._log_in)
+        self._count("identity", "2xx")
+        self._session = begun
+        return begun
+
+    def renew(self, refused: Session) -> None:
+        """Have the next request log in again, since the token of `refused` met a 401."""
+        if self._session is refused:
+            self._session = None
+
+    async def get(
+        self,
+        service: Service,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        microversion: str | None = None,
+    ) -> Answer:
+        """Read; once more where a kept connection was dropped or the token had ended.
+
+        Raises:
+            CloudUnavailable: No complete answer in `config.read_timeout` seconds.
+        """
+        return await self._request(service, "GET", path, params=params, microversion=microversion)
+
+    async def delete_image(self, image_id: str) -> Answer:
+        """Delete an image: to Glance that is as repeatable as a read."""
+        return await self._request("image", "DELETE", f"/images/{image_id}")
+
+    async def _request(
+        self,
+        service: Service,
+        method: Literal["GET", "DELETE"],
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        microversion: str | None = None,
+    ) -> Answer:
+        for _ in range(2):
+            current = await self.session()
+            ask = partial(
+                _ask, current.connection, service, method, path, params, microversion=microversion
+            )
+            answer = await self._in_thread(service, ask)
+            self._count(service, f"{answer.status // 100}xx")
+            if answer.status != HTTPStatus.UNAUTHORIZED:
+                return answer
+            self.renew(current)
+        raise CloudUnavailable(f"{service} does not accept a new token (401)")
+
+    async def _in_thread(self, service: str, call: Callable[[], T]) -> T:
+        """Run `call` in a thread of the cloud; what it raises becomes one of the core's errors."""
+        running = asyncio.get_running_loop().run_in_executor(self._threads, call)
+        try:
+            async with asyncio.timeout(self._config.read_timeout):
+                return await running
+        except addresses.AddressError as error:
+            raise InvalidCredentials(f"the cloud names an address: {error}") from None
+        except keystone.Unauthorized:
+            # Nova's and Glance's own 401 do not raise: this is Keystone's.
+            self._count("identity", "4xx")
+            self._refused_until = time.monotonic() + REFUSAL_PAUSE
+            raise CloudUnavailable(_REFUSED, retry_after=REFUSAL_PAUSE) from None
+        except keystone.HttpError as error:
+            self._count("identity", f"{error.http_status // 100}xx")
+            after = retry_after(error.response.headers) if error.response is not None else None
+            raise CloudUnavailable(
+                f"Keystone answered {error.http_status}: check auth_url if this stays",
+                retry_after=after,
+            ) from None
+        except _FAILURES as error:
+            self._count(service, "none")
+            raise CloudUnavailable(f"the {service} service: {session.reason(error)}") from None
+
+    def _log_in(self) -> Session:
+        """Fetch a token and discover Nova; blocking."""
+        connection = session.connect(
+            self.configuration,
+            ca_file=self._ca_file,
+            threads=self._config.cloud_threads,
+            allowed=self._config.allowed_urls,
+            read_timeout=self._config.read_timeout,
+        )
+        access = connection.session.auth.get_access(connection.session)
+        if not access.project_id:
+            raise InvalidCredentials(
+                "the credentials belong to no project: name one in clouds.yaml"
+            )
+        endpoint, newest = self._discover(connection)
+        return Session(
+            connection=connection,
+            token=str(access.auth_token),
+            expires=access.expires.astimezone(UTC),
+            endpoint=endpoint,
+            user_id=str(access.user_id),
+            project_id=str(access.project_id),
+            newest=newest,
+        )
+
+    def _discover(self, connection: Connection) -> tuple[str, str]:
+        """Return Nova's endpoint and its highest microversion; blocking."""
+        chosen = self.configuration
+        try:
+            data = connection.compute.get_endpoint_data()
+        except keystone.EndpointNotFound:
+            raise UnsupportedCloud(
+                f"the catalogue has no compute endpoint for region {chosen.region or '(any)'} and "
+                f"interface {chosen.interface}: correct region_name and interface in clouds.yaml"
+            ) from None
+        endpoint = str(data.url).rstrip("/")
+        addresses.check(endpoint, self._config.allowed_urls)
+        # Discovery goes on without a version document that it could not read; we cannot.
+        newest = data.max_microversion or _read_newest(connection, endpoint)
+        newest = f"{newest[0]}.{newest[1]}"
+        if microversions.parse(newest) < microversions.parse(microversions.FLOOR):
+            raise UnsupportedCloud(
+                f"this Nova speaks microversions up to {newest}, and {microversions.FLOOR} "
+                "(release Rocky) is needed"
+            )
+        return endpoint, newest
+
+
+def _retrieve(task: asyncio.Task[Session]) -> None:
+    """Take the exception note of: those who waited may all have been cancelled."""
+    if not task.cancelled():
+        task.exception()
+
+
+def _read_newest(connection: Connection, endpoint: str) -> tuple[int, int]:
+    answer = connection.session.get(f"{endpoint}/", authenticated=False, raise_exc=False)
+    if answer.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        raise CloudUnavailable(
+            f"Nova answered {answer.status_code}", retry_after=retry_after(answer.headers)
+        )
+    try:
+        return microversions.parse(answer.json()["version"]["version"])
+    except (ValueError, LookupError, TypeError, AttributeError):
+        raise UnsupportedCloud(
+            f"what the catalogue names as compute endpoint ({addresses.parse(endpoint).origin}) "
+            "does not say which microversions it speaks: it is not a Nova, or older than Kilo"
+        ) from None
+
+
+def _ask(
+    connection: Connection,
+    service: Service,
+    method: str,
+    path: str,
+    params: Mapping[str, str] | None,
+    *,
+    microversion: str | None,
+) -> Answer:
+    """Send one repeatable request; blocking."""
+    adapter = connection.compute if service == "compute" else connection.image
+    send = partial(
+        adapter.request,
+        path,
+        method,
+        params=dict(params or {}),
+        microversion=microversion,
+        # A 401 is for `Login` to see: it knows who else uses the token.
+        allow_reauth=False,
+        redirect=False,
+        raise_exc=False,
+        connect_retries=0,
+        status_code_retries=0,
+    )
+    try:
+        response = send()
+    except keystone.ConnectTimeout:
+        raise
+    except keystone.ConnectFailure:
+        # Most often a kept connection that the server closed meanwhile.
+        response = send()
+    return Answer(
+        status=int(response.status_code),
+        headers=response.headers,
+        body=response.json() if response.ok and response.content else None,
+        words="" if response.ok else words(response.content),
+    )

@@ -1,0 +1,254 @@
+"""One Nova as one user: the reads, each at a pinned microversion, and the write.
+
+Raw requests instead of openstacksdk's resource methods: those choose another microversion on each
+cloud and in each release, and drop the request id that everything here depends on.
+"""
+
+import logging
+import re
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+
+from serveractions.actions.action import NovaRequest
+from serveractions.actions.microversions import (
+    INSTANCE_ACTIONS,
+    MIGRATIONS,
+    SERVERS,
+    step_down,
+)
+from serveractions.actions.observation import Image, InstanceAction, Migration, Server
+from serveractions.api.spec import ServerRef
+from serveractions.api.status import Progress
+from serveractions.cloud import records
+from serveractions.cloud.answers import server_time
+from serveractions.cloud.glance import Glance
+from serveractions.cloud.login import Answer, Login, Session
+from serveractions.cloud.reading import expect, identifier, reading
+from serveractions.cloud.tls import Trust
+from serveractions.cloud.transport import send_once
+from serveractions.core.errors import (
+    AmbiguousName,
+    CloudUnavailable,
+    InvalidCredentials,
+    NeverSent,
+    NotFound,
+    UnsupportedCloud,
+)
+from serveractions.core.ports import CloudIdentity, Reply
+
+log = logging.getLogger(__name__)
+
+CLOCK_DOUBT = timedelta(seconds=60)
+"""How far our clock may be ahead of Nova's where Nova tells no time."""
+
+_METACHARACTERS = re.compile(r"([\\.^$*+?{}\[\]|()])")
+_MAX_PAGES = 20
+
+
+class NovaCloud:
+    """Implements the core's `Cloud`, and the poller's `Sight`."""
+
+    def __init__(
+        self, *, login: Login, session: Session, trust: Trust, identity: CloudIdentity
+    ) -> None:
+        """Bind a login to the Secret that led to it.
+
+        Args:
+            login: Reads with it; shared with others who bring the same credentials.
+            session: As it was when the cloud was opened.
+            trust: What the write checks certificates against.
+            identity: Where, as whom, and from which Secret.
+        """
+        self._login = login
+        self._newest = session.newest
+        self._trust = trust
+        self._identity = identity
+        self._glance = Glance(login)
+
+    @property
+    def identity(self) -> CloudIdentity:
+        """Where and as whom."""
+        return self._identity
+
+    @property
+    def newest(self) -> str:
+        """The highest microversion of this Nova."""
+        return self._newest
+
+    async def find_server(self, ref: ServerRef) -> tuple[Server, datetime]:
+        """Return the server and Nova's clock.
+
+        A name is looked for in the project of the credentials, for administrators too: what a name
+        means must not depend on who else has a server of that name.
+
+        Raises:
+            NotFound: There is none, or not for these credentials.
+            AmbiguousName: Several have the name.
+        """
+        if ref.id is not None:
+            return await self.server(ref.id)
+        name = ref.name or ""
+        # Nova's filter is a regular expression of its database; what it lets through is compared.
+        pattern = "^" + _METACHARACTERS.sub(r"\\\1", name) + "$"
+        matching: dict[str, Server] = {}
+        marker: str | None = None
+        for _ in range(_MAX_PAGES):
+            params = {"name": pattern} | ({"marker": marker} if marker else {})
+            answer = await self._get("/servers/detail", wanted=SERVERS, params=params)
+            with reading("compute"):
+                page = [records.server(row) for row in records.rows(answer.body, "servers")]
+            matching |= {server.id: server for server in page if server.name == name}
+            if not page or not answer.body.get("servers_links"):
+                return _only(matching, name), _nova_time(answer)
+            marker = page[-1].id
+        raise CloudUnavailable("Nova gives more servers of one name than can be read")
+
+    async def server(self, server_id: str) -> tuple[Server, datetime]:
+        """Return the server of an id and Nova's clock. Raises NotFound."""
+        answer = await self._get(f"/servers/{identifier(server_id)}", wanted=SERVERS)
+        with reading("compute"):
+            return records.server(records.row(answer.body, "server")), _nova_time(answer)
+
+    async def instance_actions(self, server_id: str) -> Sequence[InstanceAction]:
+        """Return the server's action records, newest first, without events."""
+        path = f"/servers/{identifier(server_id)}/os-instance-actions"
+        answer = await self._get(path, wanted=INSTANCE_ACTIONS)
+        with reading("compute"):
+            found = [
+                records.instance_action(row) for row in records.rows(answer.body, "instanceActions")
+            ]
+        return sorted(found, key=lambda action: action.start_time, reverse=True)
+
+    async def instance_action(self, server_id: str, request_id: str) -> InstanceAction | None:
+        """Return one record with its events; None when Nova has no such record (yet)."""
+        path = f"/servers/{identifier(server_id)}/os-instance-actions/{identifier(request_id)}"
+        try:
+            answer = await self._get(path, wanted=INSTANCE_ACTIONS)
+        except NotFound:
+            return None
+        with reading("compute"):
+            return records.instance_action(records.row(answer.body, "instanceAction"))
+
+    async def migrations(self, server_id: str) -> Sequence[Migration]:
+        """Return the server's migrations, finished ones too, newest first.
+
+        A manager may read those of the own project only and must say so (Nova 32, 2025.2); before,
+        and for others, the answer stays 403.
+        """
+        params = {"instance_uuid": identifier(server_id)}
+        own = params | {"project_id": self._identity.project_id}
+        answer = await self._answer(
+            "/os-migrations", wanted=MIGRATIONS, params=own if self._login.own_project else params
+        )
+        # Below 2.80 the filter is not known, and no such policy either.
+        if (
+            answer.status == HTTPStatus.FORBIDDEN
+            and not self._login.own_project
+            and self._at(MIGRATIONS) == MIGRATIONS
+        ):
+            answer = await self._answer("/os-migrations", wanted=MIGRATIONS, params=own)
+            self._login.own_project = answer.status == HTTPStatus.OK
+        expect(answer, "compute")
+        with reading("compute"):
+            found = [records.migration(row) for row in records.rows(answer.body, "migrations")]
+        return sorted(
+            (one for one in found if one.server_id == server_id),
+            key=lambda one: (one.created, one.id),
+            reverse=True,
+        )
+
+    async def progress(self, server: Server) -> Progress | None:
+        """Return how far the running live migration is; None when Nova lists none as running.
+
+        `queued`, `preparing`, `running` and `post-migrating` are listed, nothing else is: absence
+        says nothing about the end.
+        """
+        path = f"/servers/{identifier(server.id)}/migrations"
+        answer = await self._get(path, wanted=MIGRATIONS)
+        with reading("compute"):
+            running = records.rows(answer.body, "migrations")
+            if not running:
+                return None
+            return records.progress(running[-1], percent=server.progress)
+
+    async def image(self, image_id: str) -> Image | None:
+        """Return an image, None when there is none (any more)."""
+        return await self._glance.image(image_id)
+
+    async def backups(self, server_id: str, backup_type: str) -> Sequence[Image]:
+        """Return the images of one server and backup type, newest first."""
+        return await self._glance.backups(server_id, backup_type)
+
+    async def delete_image(self, image_id: str) -> None:
+        """Delete an image (the orphan of a refused createBackup)."""
+        await self._glance.delete(image_id)
+
+    async def send(
+        self, request: NovaRequest, *, uid: str, deadline: float, may_send: Callable[[], bool]
+    ) -> Reply:
+        """Send one write; see `transport.send_once`, which decides what is ambiguous.
+
+        The token is made sure of before and never renewed in between. A 401 is returned like any
+        other answer; the next read or write logs in anew.
+
+        Raises:
+            NeverSent: No byte of the request was written.
+            Ambiguous: The cloud may have accepted it.
+        """
+        try:
+            session = await self._login.session()
+        except (CloudUnavailable, InvalidCredentials, UnsupportedCloud) as error:
+            raise NeverSent(str(error)) from None
+        if (session.endpoint, session.user_id, session.project_id) != (
+            self._identity.endpoint,
+            self._identity.user_id,
+            self._identity.project_id,
+        ):
+            raise NeverSent("the credentials lead to another endpoint, user or project than before")
+        reply = await send_once(
+            request,
+            endpoint=self._identity.endpoint,
+            token=session.token,
+            tls=self._trust.context,
+            uid=uid,
+            deadline=deadline,
+            may_send=may_send,
+        )
+        if reply.status == HTTPStatus.UNAUTHORIZED:
+            self._login.renew(session)
+        return reply
+
+    def _at(self, wanted: str) -> str:
+        return step_down(wanted, self._newest)
+
+    async def _answer(
+        self, path: str, *, wanted: str, params: dict[str, str] | None = None
+    ) -> Answer:
+        return await self._login.get("compute", path, params=params, microversion=self._at(wanted))
+
+    async def _get(self, path: str, *, wanted: str, params: dict[str, str] | None = None) -> Answer:
+        answer = await self._answer(path, wanted=wanted, params=params)
+        expect(answer, "compute")
+        return answer
+
+
+def _only(matching: dict[str, Server], name: str) -> Server:
+    if not matching:
+        raise NotFound(f"no server is named {name!r} in the project of the credentials")
+    if len(matching) > 1:
+        raise AmbiguousName(
+            f"{len(matching)} servers are named {name!r}: write one of their ids into "
+            f"spec.serverRef.id: {', '.join(sorted(matching)[:20])}"
+        )
+    return next(iter(matching.values()))
+
+
+def _nova_time(answer: Answer) -> datetime:
+    """Return Nova's clock.
+
+    A Nova behind a server that sends no Date (bare uWSGI) leaves only our own clock. It is set
+    back: a time that is too early only widens a search that known ids narrow again, one that is too
+    late would overlook an accepted action.
+    """
+    return server_time(answer.headers) or datetime.now(UTC) - CLOCK_DOUBT

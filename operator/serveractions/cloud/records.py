@@ -1,0 +1,181 @@
+"""Nova's and Glance's JSON, read into plain values.
+
+What a cloud leaves out stays None. What is no record at all raises BadRecordError: half a fact
+would be judged like a whole one.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from serveractions.actions.observation import (
+    ActionEvent,
+    Image,
+    InstanceAction,
+    Migration,
+    Server,
+)
+from serveractions.api.status import Progress
+from serveractions.cloud.answers import plain
+
+Json = Mapping[str, Any]
+T = TypeVar("T")
+
+_IMAGE_FIELDS = frozenset(
+    {
+        "id", "name", "status", "size", "created_at", "updated_at", "visibility", "protected",
+        "checksum", "min_disk", "min_ram", "owner", "os_hidden", "os_hash_algo", "os_hash_value",
+        "virtual_size", "disk_format", "container_format", "tags", "self", "file", "schema",
+        "locations", "direct_url", "stores", "members",
+    }
+)  # fmt: skip
+
+
+class BadRecordError(ValueError):
+    """The JSON is not the record that was asked for."""
+
+
+def server(data: Json) -> Server:
+    """Read `GET /servers/{id}` or one row of `/servers/detail`."""
+    status = _text(data, "status")
+    vm_state = _text(data, "OS-EXT-STS:vm_state")
+    fault = data.get("fault")
+    return Server(
+        id=_needed(data, "id", str),
+        name=_text(data, "name") or "",
+        status=status or "UNKNOWN",
+        vm_state=vm_state,
+        task_state=_text(data, "OS-EXT-STS:task_state"),
+        host=_text(data, "OS-EXT-SRV-ATTR:host"),
+        host_id=_text(data, "hostId"),
+        project_id=_text(data, "tenant_id"),
+        # A volume-backed server has the empty string here, a row of a down cell may have nothing.
+        volume_backed=data.get("image") == "",
+        locked=data.get("locked") is True,
+        fault=plain(_text(fault, "message") or "") or None if isinstance(fault, Mapping) else None,
+        # From 2.69 on a cell that is down gives rows with status UNKNOWN and few fields; a vm_state
+        # that Nova itself cannot name gives UNKNOWN too, but with the vm_state.
+        partial=status is None or (status == "UNKNOWN" and vm_state is None),
+        progress=_number(data, "progress"),
+        updated=_time(data, "updated"),
+    )
+
+
+def instance_action(data: Json) -> InstanceAction:
+    """Read one record of os-instance-actions; lists have no events."""
+    events = data.get("events")
+    return InstanceAction(
+        action=_needed(data, "action", str),
+        request_id=_needed(data, "request_id", str),
+        user_id=_text(data, "user_id"),
+        project_id=_text(data, "project_id"),
+        start_time=_needed_time(data, "start_time"),
+        message=_text(data, "message"),
+        events=tuple(_event(_mapping(row)) for row in events) if isinstance(events, list) else None,
+    )
+
+
+def _event(data: Json) -> ActionEvent:
+    return ActionEvent(
+        name=_needed(data, "event", str),
+        result=_text(data, "result"),
+        finished=data.get("finish_time") is not None,
+        details=plain(_text(data, "details") or "") or None,
+    )
+
+
+def migration(data: Json) -> Migration:
+    """Read one record of os-migrations (2.59 or later: it has a uuid)."""
+    return Migration(
+        id=_needed(data, "id", int),
+        uuid=_needed(data, "uuid", str),
+        status=_needed(data, "status", str),
+        type=_needed(data, "migration_type", str),
+        server_id=_needed(data, "instance_uuid", str),
+        source_host=_text(data, "source_compute"),
+        dest_host=_text(data, "dest_compute"),
+        created=_needed_time(data, "created_at"),
+        updated=_time(data, "updated_at"),
+        user_id=_text(data, "user_id"),
+    )
+
+
+def progress(data: Json, *, percent: int | None) -> Progress:
+    """Read one record of servers/{id}/migrations: a live migration in progress."""
+    return Progress(
+        percent=percent,
+        memory_total_bytes=_number(data, "memory_total_bytes"),
+        memory_processed_bytes=_number(data, "memory_processed_bytes"),
+        memory_remaining_bytes=_number(data, "memory_remaining_bytes"),
+        disk_total_bytes=_number(data, "disk_total_bytes"),
+        disk_processed_bytes=_number(data, "disk_processed_bytes"),
+        disk_remaining_bytes=_number(data, "disk_remaining_bytes"),
+    )
+
+
+def image(data: Json) -> Image:
+    """Read one Glance image; custom properties stand beside its own fields (Image API v2)."""
+    return Image(
+        id=_needed(data, "id", str),
+        name=_text(data, "name"),
+        status=_needed(data, "status", str),
+        size=_number(data, "size"),
+        created=_needed_time(data, "created_at"),
+        properties={
+            key: value
+            for key, value in data.items()
+            if key not in _IMAGE_FIELDS and isinstance(value, str)
+        },
+    )
+
+
+def rows(body: Any, name: str) -> list[Json]:
+    """Return the list `name` of an answer."""
+    found = _mapping(body).get(name)
+    if not isinstance(found, list):
+        raise BadRecordError(f"the answer has no list {name!r}")
+    return [_mapping(row) for row in found]
+
+
+def row(body: Any, name: str) -> Json:
+    """Return the object `name` of an answer."""
+    return _mapping(_mapping(body).get(name))
+
+
+def _mapping(value: Any) -> Json:
+    if not isinstance(value, Mapping):
+        raise BadRecordError("the answer is no JSON object")
+    return value
+
+
+def _needed(data: Json, name: str, kind: type[T]) -> T:
+    value = data.get(name)
+    if not isinstance(value, kind):
+        raise BadRecordError(f"a record has no {name!r}")
+    return value
+
+
+def _text(data: Json, name: str) -> str | None:
+    value = data.get(name)
+    return value if isinstance(value, str) else None
+
+
+def _number(data: Json, name: str) -> int | None:
+    value = data.get(name)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _needed_time(data: Json, name: str) -> datetime:
+    moment = _time(data, name)
+    if moment is None:
+        raise BadRecordError(f"a record has no time {name!r}")
+    return moment
+
+
+def _time(data: Json, name: str) -> datetime | None:
+    """Read a time; Nova writes some with `Z` and some without any zone, all of them in UTC."""
+    try:
+        moment = datetime.fromisoformat(_text(data, name) or "")
+    except ValueError:
+        return None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

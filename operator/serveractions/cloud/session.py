@@ -1,0 +1,155 @@
+"""A keystoneauth session that keeps to what one Secret may reach.
+
+Built from parts, since openstacksdk's configuration loader would take in files and the environment.
+What it adds to a plain session: every URL is checked (discovery documents and catalogues name new
+ones), an answer has a size limit and a time limit, nothing is redirected (the token would travel
+along), no proxy or netrc is read from the environment, and the pool is as large as the number of
+threads, since requests' own of ten would open and drop connections.
+"""
+
+import ssl
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import requests
+from keystoneauth1 import session as keystone_session
+from keystoneauth1.identity import generic, v3
+from openstack.connection import Connection
+from requests.adapters import HTTPAdapter
+from urllib3.exceptions import HTTPError as TransportError
+from urllib3.exceptions import NameResolutionError
+
+from serveractions.cloud import addresses
+from serveractions.cloud.credentials import APPLICATION_CREDENTIAL, CloudConfiguration
+
+_MAX_CAUSES = 16
+MAX_ANSWER = 16 * 1024 * 1024
+"""A page of 1,000 servers with all details has about 3 MB."""
+USER_AGENT = "serveractions"
+
+# From the inside of a chain of exceptions, the first that fits: libraries wrap a cause many times.
+_REASONS: tuple[tuple[type[BaseException], str], ...] = (
+    (NameResolutionError, "its name does not resolve"),
+    (ConnectionRefusedError, "it refuses connections"),
+    (ssl.SSLError, "no TLS connection could be made"),
+    (requests.Timeout, "it did not answer in time"),
+    (TimeoutError, "it did not answer in time"),
+    (requests.ConnectionError, "the connection was dropped"),
+)
+
+
+class AnswerRefused(requests.RequestException):
+    """The answer was too long, or came too slowly."""
+
+
+class _Guard(HTTPAdapter):
+    """Checks where each request goes and bounds each answer."""
+
+    def __init__(self, *, threads: int, allowed: tuple[str, ...], seconds: float) -> None:
+        self._allowed = allowed
+        self._seconds = seconds
+        super().__init__(pool_connections=4, pool_maxsize=threads, max_retries=0)
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> Any:
+        addresses.check(request.url or "", self._allowed)
+        end = time.monotonic() + self._seconds
+        response = super().send(request, *args, **kwargs)
+        # The documented way to hand over a body that was read already is `_content`, as
+        # requests' own test adapters do it: `iter_content` would not be bounded in time.
+        response._content = b"".join(_bounded(response, end))  # noqa: SLF001
+        return response
+
+
+def _bounded(response: requests.Response, end: float) -> Iterator[bytes]:
+    length = 0
+    try:
+        while piece := response.raw.read1(65536, decode_content=True):
+            length += len(piece)
+            if length > MAX_ANSWER:
+                raise AnswerRefused(f"the answer is longer than {MAX_ANSWER} bytes")
+            if time.monotonic() > end:
+                raise AnswerRefused("the answer came too slowly")
+            yield piece
+    except TransportError as error:
+        raise requests.ConnectionError("the answer broke off") from error
+    finally:
+        response.raw.release_conn()
+
+
+def connect(
+    configuration: CloudConfiguration,
+    *,
+    ca_file: str | None,
+    threads: int,
+    allowed: tuple[str, ...],
+    read_timeout: float,
+) -> Connection:
+    """Return a connection that has sent nothing yet.
+
+    Args:
+        configuration: Which cloud, as whom.
+        ca_file: Where the certificate authority of the configuration is, as requests needs a path.
+        threads: How many will use it at once.
+        allowed: Prefixes that every URL must have.
+        read_timeout: Seconds for each request.
+    """
+    transport = requests.Session()
+    transport.trust_env = False
+    guard = _Guard(threads=threads, allowed=allowed, seconds=read_timeout)
+    for scheme in ("http://", "https://"):
+        transport.mount(scheme, guard)
+    session = keystone_session.Session(
+        auth=_plugin(configuration),
+        session=transport,
+        verify=(ca_file or True) if configuration.verify else False,
+        timeout=read_timeout,
+        redirect=False,
+        connect_retries=0,
+        app_name=USER_AGENT,
+    )
+    return Connection(
+        session=session,
+        region_name=configuration.region,
+        interface=configuration.interface,
+        # A service that the catalogue does not name is said at once, not by a stand-in.
+        strict_proxies=True,
+    )
+
+
+def _plugin(configuration: CloudConfiguration) -> Any:
+    plugins = {
+        "password": generic.Password,
+        "v3password": v3.Password,
+        APPLICATION_CREDENTIAL: v3.ApplicationCredential,
+    }
+    return plugins[configuration.auth_type](**configuration.auth)
+
+
+def reason(error: BaseException) -> str:
+    """Say in a few plain words why a request failed, without anything that the request carried."""
+    for cause in _chain(error):
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return f"its certificate is not trusted ({cause.verify_message})"
+        if isinstance(cause, AnswerRefused):
+            return str(cause)
+        for kind, words in _REASONS:
+            if isinstance(cause, kind):
+                return words
+    return f"its answer could not be used ({type(error).__name__})"
+
+
+def _chain(error: BaseException) -> list[BaseException]:
+    """Return the causes, innermost first."""
+    causes: list[BaseException] = []
+    following: object = error
+    while isinstance(following, BaseException) and len(causes) < _MAX_CAUSES:
+        causes.insert(0, following)
+        inner = [arg for arg in following.args if isinstance(arg, BaseException)]
+        following = (
+            following.__cause__
+            or following.__context__
+            or getattr(following, "reason", None)
+            or (inner[0] if inner else None)
+        )
+    return causes
