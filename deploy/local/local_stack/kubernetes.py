@@ -175,6 +175,9 @@ class ControlPlane:
                 self.tools.kube_apiserver,
                 f"--etcd-servers=http://127.0.0.1:{self.etcd_port}",
                 "--bind-address=127.0.0.1",
+                "--advertise-address=127.0.0.1",  # or it looks for another address, and
+                "--external-hostname=localhost",  # fails on a machine without a network;
+                "--endpoint-reconciler-type=none",  # no pod will ever ask for the address
                 f"--secure-port={self.apiserver_port}",
                 f"--cert-dir={self.authority.parent}",
                 f"--token-auth-file={keys.token_file}",

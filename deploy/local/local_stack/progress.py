@@ -13,7 +13,7 @@ from typing import Protocol, Self
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import Progress as LiveLines
-from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 REPEAT_AFTER = 15.0
 """Seconds between two lines about the same step where there is no terminal."""
@@ -87,16 +87,17 @@ class Live:
 
     def __init__(self, console: Console) -> None:
         self._console = console
+        self._lock = threading.Lock()
+        self._open = 0
         self._lines = LiveLines(
             SpinnerColumn(),
-            TextColumn("{task.description}", markup=False),
             TimeElapsedColumn(),
+            TextColumn("{task.description}", markup=False),
             console=console,
             transient=True,
         )
 
     def __enter__(self) -> Self:
-        self._lines.start()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -108,19 +109,32 @@ class Live:
 
     @contextmanager
     def step(self, text: str) -> Iterator[None]:
-        """Keep a live line, and leave a finished one behind if the step was worth reading about."""
+        """Keep a live line while the step lasts; then say how it ended and how long it took."""
         began = time.monotonic()
-        line = self._lines.add_task(text, total=None)
+        line = self._begin(text)
+        mark = "[red]✗[/]"
         try:
             yield
-        except BaseException:
-            self._console.print(f"[red]✗[/] {escape(text)}", highlight=False)
-            raise
-        else:
-            took = time.monotonic() - began
-            self._console.print(f"[green]✓[/] {escape(text)} [dim]{took:.1f} s[/]", highlight=False)
+            mark = "[green]✓[/]"
         finally:
+            took = time.monotonic() - began
+            self._end(line, f"{mark} {escape(text)} [dim]{took:.1f} s[/]")
+
+    def _begin(self, text: str) -> TaskID:
+        with self._lock:
+            self._open += 1
+            line = self._lines.add_task(text, total=None)
+            self._lines.start()
+            return line
+
+    def _end(self, line: TaskID, result: str) -> None:
+        """Take the line away, and after the last one stop repainting an idle terminal."""
+        with self._lock:
             self._lines.remove_task(line)
+            self._console.print(result, highlight=False)
+            self._open -= 1
+            if self._open == 0:
+                self._lines.stop()
 
 
 def for_console(console: Console) -> Lines | Live:
