@@ -49,6 +49,8 @@ class Config:
     """How often an action in flight is looked at when nothing is about to happen."""
     poll_interval_urgent: float = 1.0
     """The same while it may end any moment. Lower it for a quicker end, at the cost of reads."""
+    progress_interval: float = 10.0
+    """How often the progress of one running action is written at most."""
     retry_interval: float = 5.0
     """How long a waiting object waits before its next precheck; grows to six times this."""
     sweep_interval: float = 60.0

@@ -63,9 +63,10 @@ class Inbox:
         """Return what is known of an object, None when it is not known."""
         return self._entries.get(key)
 
-    def keys(self) -> tuple[Key, ...]:
-        """Return the keys of all that is known."""
-        return tuple(self._entries)
+    def look_at_all(self) -> None:
+        """Have everything that is known looked at again."""
+        for key in self._entries:
+            self.queue.add(key)
 
     def seen(self, resource: Resource) -> None:
         """Take in an object that was listed or watched, and have it looked at if it is news."""

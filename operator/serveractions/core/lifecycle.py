@@ -54,10 +54,6 @@ class Lifecycle:
         self._leases = leases
         self._events = events
 
-    def stop_claiming(self) -> None:
-        """Send nothing new from now on; what was claimed is brought to its record."""
-        self._waiting.stopping = True
-
     def take_in(self, resource: Resource) -> None:
         """Take in an object that was listed or watched."""
         self._inbox.seen(resource)

@@ -2,7 +2,7 @@
 fakes too.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -73,7 +73,7 @@ class Objects(Protocol):
         """List all objects of all kinds that are not finished."""
         ...
 
-    async def finished(self) -> "AsyncPages":
+    async def finished(self) -> AsyncIterator[Sequence[Resource]]:
         """Return the finished objects of all kinds, page by page."""
         ...
 
@@ -84,14 +84,6 @@ class Objects(Protocol):
     async def delete(self, resource: Resource) -> None:
         """Delete an object whose TTL has passed (with uid and resourceVersion as preconditions)."""
         ...
-
-
-class AsyncPages(Protocol):
-    """An asynchronous iterator over pages of objects."""
-
-    def __aiter__(self) -> "AsyncPages": ...
-
-    async def __anext__(self) -> Sequence[Resource]: ...
 
 
 class Events(Protocol):
@@ -290,7 +282,6 @@ class Poller(Protocol):
 
 
 __all__ = [
-    "AsyncPages",
     "Clock",
     "Cloud",
     "CloudIdentity",

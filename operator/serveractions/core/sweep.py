@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from serveractions.api import tracking
 from serveractions.api.resource import Resource
 from serveractions.api.status import Status
-from serveractions.core.errors import ApiUnavailable, Conflict, ObjectGone
+from serveractions.core.errors import ApiUnavailable, Conflict, ObjectGone, StatusRefused
 from serveractions.core.ports import Clock, Objects
 
 log = logging.getLogger(__name__)
@@ -26,14 +26,20 @@ class Sweep:
 
     async def run_once(self) -> None:
         """Visit every finished object; one object's fault does not keep the others waiting."""
-        async for page in await self._objects.finished():
-            for resource in page:
-                try:
-                    await self._visit(resource)
-                except (Conflict, ObjectGone) as error:
-                    log.debug("%s changed under the sweep: %s", resource.key, error)
-                except ApiUnavailable as error:
-                    log.warning("%s could not be visited: %s", resource.key, error)
+        try:
+            async for page in await self._objects.finished():
+                for resource in page:
+                    await self._visit_safely(resource)
+        except ApiUnavailable as error:
+            log.warning("the finished objects could not be listed: %s", error)
+
+    async def _visit_safely(self, resource: Resource) -> None:
+        try:
+            await self._visit(resource)
+        except (Conflict, ObjectGone) as error:
+            log.debug("%s changed under the sweep: %s", resource.key, error)
+        except (ApiUnavailable, StatusRefused) as error:
+            log.warning("%s could not be visited: %s", resource.key, error)
 
     async def _visit(self, resource: Resource) -> None:
         if resource.deleting:
@@ -52,7 +58,7 @@ class Sweep:
 
 
 def _with_generation(resource: Resource) -> Status:
-    """Return the status with the newest spec looked at: kstatus waits for that even after the end."""
+    """Return the status with the newest spec looked at: kstatus waits for that even now."""
     status, generation = resource.status, resource.generation
     if status.observed_generation == generation:
         return status

@@ -1,0 +1,91 @@
+"""The command line: reads arguments and the environment, and runs the operator.
+
+The only place that reads the environment. Every setting of `config.Config` is a flag and a
+variable: `--lease-duration` and `SERVERACTIONS_LEASE_DURATION`.
+"""
+
+import argparse
+import asyncio
+import dataclasses
+import logging
+import os
+import socket
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any, get_type_hints
+
+from serveractions.app import Operator
+from serveractions.config import Config
+from serveractions.kube.cluster import UnsuitableClusterError
+
+PREFIX = "SERVERACTIONS_"
+UNSUITABLE = 2
+"""Exit code: a person has to do something before the operator can run."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the operator until it is told to stop; return the exit code."""
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(
+        level=options.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s"
+    )
+    config = load(os.environ, vars(options))
+    try:
+        asyncio.run(_run(config, options.kubeconfig or os.environ.get("KUBECONFIG")))
+    except UnsuitableClusterError as error:
+        logging.getLogger(__name__).error("%s", error)  # noqa: TRY400 - it says what to do
+        return UNSUITABLE
+    return 0
+
+
+def load(environment: Mapping[str, str], flags: Mapping[str, Any]) -> Config:
+    """Build the configuration: flags win over the environment, both over the defaults.
+
+    Raises:
+        SystemExit: A value cannot be read; the message names the setting.
+    """
+    values: dict[str, Any] = {}
+    types = get_type_hints(Config)
+    for field in dataclasses.fields(Config):
+        text = flags.get(field.name)
+        if text is None:
+            text = environment.get(PREFIX + field.name.upper())
+        if text is not None:
+            values[field.name] = _read(field.name, types[field.name], text)
+    values.setdefault("identity", socket.gethostname())
+    return Config(**values)
+
+
+async def _run(config: Config, kubeconfig: str | None) -> None:
+    await Operator(config=config, kubeconfig=kubeconfig).run()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="serveractions",
+        description="Sends OpenStack Nova's administrative server actions, each exactly once.",
+    )
+    parser.add_argument("--kubeconfig", help="default: KUBECONFIG, else the pod's own account")
+    parser.add_argument("--log-level", default=os.environ.get(PREFIX + "LOG_LEVEL", "info"))
+    for field in dataclasses.fields(Config):
+        flag = "--" + field.name.replace("_", "-")
+        parser.add_argument(flag, metavar="VALUE", help=f"default: {field.default!r}")
+    return parser
+
+
+def _read(name: str, wanted: Any, text: str) -> Any:
+    """Turn text into the type of a setting."""
+    try:
+        if wanted is bool:
+            return {"true": True, "false": False}[text.lower()]
+        if wanted in (int, float):
+            return wanted(text)
+    except (KeyError, ValueError):
+        sys.exit(f"{name}: {text!r} is not a {wanted.__name__}")
+    if wanted is str:
+        return text
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

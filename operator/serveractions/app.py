@@ -1,0 +1,222 @@
+"""The composition root: makes every part, starts them in order and stops them in order.
+
+Crash-only: a part that ends by itself ends the process, and the next one goes on from what is
+written in the objects. The way out is long instead. What was sent is recorded before the Leases are
+given back, and they are given back before anything else is closed.
+"""
+
+import asyncio
+import contextlib
+import logging
+import signal
+from collections.abc import AsyncIterator, Coroutine, Mapping
+from typing import Any
+
+import kopf
+
+from serveractions import handlers, kopf_settings
+from serveractions.api.resource import Key, UnreadableError, parse
+from serveractions.clock import SystemClock
+from serveractions.cloud.connections import Connections, quiet_loggers
+from serveractions.cloud.poller import SharedPoller
+from serveractions.config import Config
+from serveractions.core.engine import Engine, Ports, Timing
+from serveractions.core.errors import ApiUnavailable
+from serveractions.core.inbox import Inbox
+from serveractions.core.issue import Bounds
+from serveractions.health import Health
+from serveractions.kube import cluster
+from serveractions.kube.client import Api
+from serveractions.kube.events import KubeEvents
+from serveractions.kube.lease import SlotLeases
+from serveractions.kube.lease_record import KubeLeases
+from serveractions.kube.secrets import KubeSecrets
+from serveractions.kube.status import KubeObjects
+from serveractions.metrics import Metrics
+
+log = logging.getLogger(__name__)
+
+CLUSTER_RETRY = 2.0
+"""Seconds between looks at an API server that does not answer yet."""
+EVENTS_GRACE = 5.0
+"""Seconds that Events still in the queue get at the end."""
+STUCK = 120.0
+"""Seconds without a turn of its wheel after which a part counts as stuck."""
+
+
+class Watched:
+    """Hands what the watches show to the engine."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def seen(self, body: Mapping[str, Any]) -> None:
+        """Take an unfinished object in."""
+        try:
+            self._engine.seen(parse(body))
+        except UnreadableError as error:
+            log.error("%s", error)  # noqa: TRY400 - the message is whole; a traceback adds nothing
+
+    def left(self, body: Mapping[str, Any]) -> None:
+        """Take in that an object left the view."""
+        metadata = body["metadata"]
+        key = Key(body["kind"], metadata["namespace"], metadata["name"], metadata["uid"])
+        self._engine.left(key)
+
+
+class Operator:
+    """One operator process.
+
+    Args:
+        config: All settings.
+        kubeconfig: Its path; None for the pod's own service account.
+    """
+
+    def __init__(self, *, config: Config, kubeconfig: str | None) -> None:
+        self._config = config
+        self._kubeconfig = kubeconfig
+        self._stop = asyncio.Event()
+        self._watching = asyncio.Event()
+        self._metrics = Metrics()
+
+    def stop(self) -> None:
+        """Begin the way out."""
+        self._stop.set()
+
+    async def run(self) -> None:
+        """Run until `stop`, SIGTERM or SIGINT.
+
+        Raises:
+            UnsuitableClusterError: A person has to do something first.
+            Exception: Whatever ended one of the parts.
+        """
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            with contextlib.suppress(ValueError, RuntimeError):  # not in the main thread
+                loop.add_signal_handler(number, self._stop.set)
+        quiet_loggers()
+        api = await Api.connect(self._kubeconfig)
+        try:
+            await self._wait_for_cluster(api)
+            if not self._stop.is_set():
+                await self._run(api)
+        finally:
+            await api.close()
+
+    async def _wait_for_cluster(self, api: Api) -> None:
+        while not self._stop.is_set():
+            try:
+                await cluster.check(api, namespaces=self._config.watch_namespaces)
+            except ApiUnavailable as error:
+                log.warning("waiting for the Kubernetes API: %s", error)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._stop.wait(), CLUSTER_RETRY)
+            else:
+                return
+
+    async def _run(self, api: Api) -> None:
+        config, clock, inbox = self._config, SystemClock(), Inbox()
+        connections = Connections(
+            config=config, secrets=KubeSecrets(api=api), count=self._metrics.count_request
+        )
+        poller = SharedPoller(clouds=connections, deliver=inbox.observed, config=config)
+        leases = SlotLeases(
+            store=KubeLeases(
+                api=api, namespace=config.namespace, seconds=config.lease_duration / 3
+            ),
+            clock=clock,
+            on_gain=lambda _slots: engine.learn(),
+            identity=config.identity,
+            slots=config.slots,
+            duration=config.lease_duration,
+            renew=config.lease_renew,
+        )
+        events = KubeEvents(api=api, clock=clock, instance=leases.identity)
+        engine = Engine(
+            inbox=inbox,
+            ports=Ports(
+                objects=KubeObjects(api=api, namespaces=config.watch_namespaces),
+                events=events,
+                leases=leases,
+                clouds=connections,
+                poller=poller,
+                clock=clock,
+            ),
+            timing=_timing(config),
+            workers=config.workers,
+        )
+        registry = handlers.build_registry(Watched(engine), login=api.credentials)
+        settings = kopf.OperatorSettings()
+        kopf_settings.configure(settings, config)
+        health = self._health(leases, poller)
+        port = await health.start(config.probe_address, config.probe_port)
+        log.info("probes and metrics are served on %s:%s", config.probe_address, port)
+        engine.start()
+        try:
+            async with _together(
+                self._stop,
+                leases.run(),
+                events.run(),
+                poller.run(),
+                engine.sweep(),
+                self._metrics.watch_lag(),
+                handlers.watch(
+                    config=config,
+                    registry=registry,
+                    settings=settings,
+                    stop=self._stop,
+                    ready=self._watching,
+                ),
+            ):
+                await self._stop.wait()
+                log.info("stopping: what was sent is recorded, nothing new is sent")
+                await engine.stop(config.shutdown_grace)
+                await leases.release()
+                await events.drain(EVENTS_GRACE)
+        finally:
+            await poller.close()
+            await connections.close()
+            await health.stop()
+
+    def _health(self, leases: SlotLeases, poller: SharedPoller) -> Health:
+        def poller_turns() -> str | None:
+            idle = asyncio.get_running_loop().time() - poller.heartbeat
+            return f"no turn for {idle:.0f} s" if idle > STUCK else None
+
+        def watching() -> str | None:
+            return None if self._watching.is_set() else "the watches have not begun"
+
+        def acting() -> str | None:
+            return None if leases.held else "no Lease is held yet"
+
+        return Health(
+            live={"poller": poller_turns},
+            ready={"watch": watching, "lease": acting},
+            metrics=self._metrics,
+        )
+
+
+def _timing(config: Config) -> Timing:
+    return Timing(
+        bounds=Bounds(claim_bound=config.claim_bound, post_deadline=config.post_deadline),
+        retry_interval=config.retry_interval,
+        progress_interval=config.progress_interval,
+        sweep_interval=config.sweep_interval,
+    )
+
+
+@contextlib.asynccontextmanager
+async def _together(stop: asyncio.Event, *parts: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run the parts beside the body; one that fails begins the way out, and its error ends it."""
+    tasks = [asyncio.create_task(part) for part in parts]
+    for task in tasks:
+        task.add_done_callback(lambda _task: stop.set())
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException) and not isinstance(result, asyncio.CancelledError):
+            raise result

@@ -1,0 +1,151 @@
+"""Puts the parts of the core together: what the operator, the tests and any other shell run.
+
+Everything that touches the world comes in as a port; the engine itself has no more than tables in
+memory and tasks.
+"""
+
+import asyncio
+import logging
+from dataclasses import dataclass
+
+from serveractions.api.resource import Key, Resource
+from serveractions.core.attempt import Attempt
+from serveractions.core.following import Following
+from serveractions.core.inbox import Inbox
+from serveractions.core.issue import Bounds, Issuer
+from serveractions.core.lifecycle import Lifecycle
+from serveractions.core.order import ServerOrder
+from serveractions.core.ports import Clock, Clouds, Events, Leases, Objects, Poller
+from serveractions.core.prepare import Preparation
+from serveractions.core.recorder import Recorder
+from serveractions.core.recover import Recovery
+from serveractions.core.steering import Steering
+from serveractions.core.sweep import Sweep
+from serveractions.core.waiting import Waiting
+from serveractions.core.workers import Workers
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """The world, as the engine sees it."""
+
+    objects: Objects
+    events: Events
+    leases: Leases
+    clouds: Clouds
+    poller: Poller
+    clock: Clock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """The engine's own times, in seconds; see `config.Config` for what each means."""
+
+    bounds: Bounds
+    retry_interval: float
+    progress_interval: float
+    sweep_interval: float
+
+
+class Engine:
+    """The assembled core.
+
+    Args:
+        inbox: Made by the caller, because the poller delivers into it.
+        ports: The world.
+        timing: How long things may take.
+        workers: How many objects are worked on at the same time.
+    """
+
+    def __init__(self, *, inbox: Inbox, ports: Ports, timing: Timing, workers: int) -> None:
+        self.inbox = inbox
+        self.order = ServerOrder()
+        self._ports = ports
+        self._timing = timing
+        clock, bounds = ports.clock, timing.bounds
+        self.recorder = Recorder(
+            objects=ports.objects, inbox=inbox, order=self.order, events=ports.events
+        )
+        issuer = Issuer(leases=ports.leases, clock=clock, bounds=bounds)
+        recovery = Recovery(clock=clock, bounds=bounds)
+        self._waiting = Waiting(
+            preparation=Preparation(clouds=ports.clouds, identity=ports.leases.identity),
+            attempt=Attempt(
+                recorder=self.recorder, issuer=issuer, recovery=recovery, clock=clock
+            ),
+            recovery=recovery,
+            recorder=self.recorder,
+            order=self.order,
+            leases=ports.leases,
+            clock=clock,
+            retry_interval=timing.retry_interval,
+        )
+        self._steering = Steering(
+            clouds=ports.clouds,
+            recorder=self.recorder,
+            issuer=issuer,
+            leases=ports.leases,
+            clock=clock,
+            bounds=bounds,
+            identity=ports.leases.identity,
+        )
+        following = Following(
+            recorder=self.recorder,
+            steering=self._steering,
+            poller=ports.poller,
+            clock=clock,
+            progress_interval=timing.progress_interval,
+        )
+        self.lifecycle = Lifecycle(
+            inbox=inbox,
+            order=self.order,
+            recorder=self.recorder,
+            waiting=self._waiting,
+            following=following,
+            recovery=recovery,
+            poller=ports.poller,
+            leases=ports.leases,
+            events=ports.events,
+        )
+        self.workers = Workers(inbox=inbox, lifecycle=self.lifecycle, count=workers)
+        self._sweep = Sweep(objects=ports.objects, clock=clock)
+
+    def seen(self, resource: Resource) -> None:
+        """Take in an object that the watch shows."""
+        self.lifecycle.take_in(resource)
+
+    def left(self, key: Key) -> None:
+        """Take in that an object left the view of unfinished ones."""
+        self.inbox.left(key)
+
+    async def learn(self) -> None:
+        """List all unfinished objects, before anything is decided for the servers just gained.
+
+        Raises:
+            ApiUnavailable: They could not be listed; nothing may be decided yet.
+        """
+        for resource in await self._ports.objects.unfinished():
+            self.seen(resource)
+        self.inbox.look_at_all()
+
+    async def sweep(self) -> None:
+        """Visit the finished objects now and then, for ever."""
+        while True:
+            await asyncio.sleep(self._timing.sweep_interval)
+            await self._sweep.run_once()
+
+    def start(self) -> None:
+        """Begin to work."""
+        self.workers.start()
+
+    async def stop(self, grace: float) -> None:
+        """Send nothing new, let what was sent be recorded, and stop.
+
+        Args:
+            grace: The longest that this may take, in seconds.
+        """
+        self._waiting.stopping = True
+        self._steering.stopping = True
+        await self.workers.drain(grace)
