@@ -13,6 +13,8 @@ from enum import StrEnum
 from serveractions.api.limits import CONDITION_MESSAGE, truncate
 from serveractions.api.status import Condition, ConditionStatus, Phase, Reason, Status
 
+__all__ = ["PRISTINE", "TRUTH", "ConditionType", "Row", "conditions", "truncate"]
+
 
 class ConditionType(StrEnum):
     """The six conditions, in the order of their names."""

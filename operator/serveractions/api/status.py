@@ -187,6 +187,7 @@ class FollowUpState(StrEnum):
     ISSUING = "Issuing"
     ACCEPTED = "Accepted"
     REFUSED = "Refused"
+    NOT_SENT = "NotSent"
     UNKNOWN = "Unknown"
 
 
@@ -209,6 +210,8 @@ class FollowUp(Model):
     """The microversion that the request is pinned to."""
     nova_time: Time
     """Nova's own clock just before."""
+    claimed_time: Time
+    """When this record was written, on the operator's clock."""
     request_id: Word | None = None
     """Nova's own id of the request, once it answered."""
     message: Message | None = None
