@@ -5,7 +5,6 @@ connection may be given that number, and a client that keeps trying to reconnect
 connected to itself. So ports come from below that range.
 """
 
-import contextlib
 import random
 import socket
 import threading
@@ -45,10 +44,3 @@ def is_free(port: int) -> bool:
         except OSError:
             return False
     return True
-
-
-def answers(port: int) -> bool:
-    """Say whether something accepts connections on the port."""
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-        return True
-    return False

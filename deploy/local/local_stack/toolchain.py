@@ -144,7 +144,7 @@ def _build(
 ) -> None:
     """Build the programs one after the other; each appears in the cache only when complete.
 
-    What Go downloads and compiles on the way (about 3 GB) stays after a failure or an interrupt, so
+    What Go downloads and compiles on the way (some GB) stays after a failure or an interrupt, so
     that the next run goes on from there, and is deleted after success.
     """
     done = cache / "bin"
