@@ -119,7 +119,7 @@ class Operator:
         connections = Connections(
             config=config, secrets=KubeSecrets(api=api), count=self._metrics.count_request
         )
-        poller = SharedPoller(clouds=connections, deliver=inbox.observed, config=config)
+        poller = SharedPoller(open_cloud=connections.open, deliver=inbox.observed, config=config)
         leases = SlotLeases(
             store=KubeLeases(
                 api=api, namespace=config.namespace, seconds=config.lease_duration / 3
