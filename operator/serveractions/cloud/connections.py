@@ -16,11 +16,10 @@ from serveractions.api.spec import CloudCredentialsRef
 from serveractions.cloud.credentials import CloudConfiguration, read_clouds
 from serveractions.cloud.login import Count, Login
 from serveractions.cloud.nova import NovaCloud
-from serveractions.cloud.secrets import Secret, Secrets
 from serveractions.cloud.tls import AuthorityFiles, Trust
 from serveractions.config import Config
 from serveractions.core.errors import CloudUnavailable, InvalidCredentials, SecretMissing
-from serveractions.core.ports import CloudIdentity
+from serveractions.core.ports import CloudIdentity, Secret, Secrets
 
 log = logging.getLogger(__name__)
 
@@ -97,7 +96,7 @@ class Connections:
             InvalidCredentials: The clouds.yaml cannot be used.
             UnsupportedCloud: Not a Nova, or one that is too old.
             CloudUnavailable: Keystone or Nova did not answer.
-            WaitError: The Kubernetes API did not answer.
+            ApiUnavailable: The Secret could not be read.
         """
         secret = await self._secret(namespace, ref.secret_name)
         kept = self._login(secret, ref.cloud_name)

@@ -251,6 +251,9 @@ class Subject:
     Attributes:
         looks: What must be read beside the server.
         urgent: Whether it may end any moment (just accepted, or a transition is expected).
+        endpoint: Nova's, as in the intent. Where the Secret leads elsewhere by now, a 404 says
+            nothing about the server: it is not reported. None where it is not known.
+        project_id: The same for the project of the credentials.
     """
 
     key: Key
@@ -262,6 +265,8 @@ class Subject:
     backup_type: str | None
     looks: frozenset[Look]
     urgent: bool = True
+    endpoint: str | None = None
+    project_id: str | None = None
 
 
 class Poller(Protocol):
