@@ -19,7 +19,7 @@ from serveractions.actions.action import (
 )
 from serveractions.actions.microversions import FLOOR, step_down
 from serveractions.actions.observation import InstanceAction, Observation, Server
-from serveractions.actions.server_states import check
+from serveractions.actions.server_states import check, existing
 from serveractions.actions.settling import settled
 from serveractions.actions.wording import named
 from serveractions.api.spec import ServerPasswordChangeSpec
@@ -67,7 +67,7 @@ class ChangePassword:
 
     def judge(self, spec: ServerPasswordChangeSpec, status: Status, seen: Observation) -> Verdict:
         """Judge a change whose answer was lost, by the record that was found of it."""
-        server = seen.server
+        server = existing(seen)
         event = records.finished(seen.action, _EVENT)
         if event is not None and event.result == "Success":
             return Succeeded("the password is set")

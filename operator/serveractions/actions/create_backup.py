@@ -24,7 +24,7 @@ from serveractions.actions.action import (
 from serveractions.actions.microversions import FLOOR, step_down
 from serveractions.actions.observation import Image, InstanceAction, Observation, Server
 from serveractions.actions.replies import volume_backed
-from serveractions.actions.server_states import check
+from serveractions.actions.server_states import check, existing
 from serveractions.actions.settling import settled, stalled
 from serveractions.actions.wording import named
 from serveractions.api.spec import ServerBackupSpec
@@ -82,7 +82,7 @@ class CreateBackup:
         The task is cleared before the rotation runs and the image is active before that: each alone
         is too early (nova/compute/manager.py backup_instance).
         """
-        server = seen.server
+        server = existing(seen)
         event = records.finished(seen.action, _EVENT)
         if records.failed(seen.action):
             return _failed(status, seen)
@@ -131,7 +131,7 @@ def _image_id(status: Status, seen: Observation) -> str:
 
 
 def _failed(status: Status, seen: Observation) -> Failed:
-    which = named(seen.server, status.server.id if status.server else "")
+    which = named(existing(seen), status.server.id if status.server else "")
     left = ""
     if seen.image is not None and seen.image.status == "active":
         left = (

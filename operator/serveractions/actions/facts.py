@@ -56,20 +56,21 @@ def _migration(status: Status, migration: Migration | None) -> MigrationStatus |
 
 def _image(status: Status, seen: Observation) -> ImageStatus | None:
     old, image = status.image, seen.image
-    if image is None:
-        gone = old is not None and seen.image_gone
-        return old.model_copy(update={"status": "deleted"}) if old and gone else old
-    if old is not None and old.id != image.id:
+    if image is not None and (old is None or old.id == image.id):
+        shown = ImageStatus(
+            id=image.id,
+            name=image.name,
+            status=image.status,
+            size_bytes=image.size if image.size is not None else (old.size_bytes if old else None),
+        )
+    elif old is not None and seen.image_gone:
+        shown = old.model_copy(update={"status": "deleted"})
+    else:
         return old
     known = old.rotated_out if old else ()
     new = rotated_out(status.intent, seen) if status.intent else ()
-    return ImageStatus(
-        id=image.id,
-        name=image.name,
-        status=image.status,
-        size_bytes=image.size if image.size is not None else (old.size_bytes if old else None),
-        rotated_out=known + tuple(each for each in new if each not in known),
-    )
+    out = known + tuple(each for each in new if each not in known)
+    return shown.model_copy(update={"rotated_out": out})
 
 
 def _progress(status: Status, seen: Observation) -> Progress | None:

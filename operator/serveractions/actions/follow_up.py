@@ -9,6 +9,7 @@ from serveractions.actions import migrations
 from serveractions.actions.action import Go, NovaRequest, Precheck, Refuse, Wait
 from serveractions.actions.microversions import FLOOR
 from serveractions.actions.observation import Migration, Observation, Server
+from serveractions.actions.server_states import existing
 from serveractions.actions.wording import named
 from serveractions.api.status import Reason, Status
 
@@ -141,7 +142,7 @@ def _subject(
     status: Status, seen: Observation, request: str
 ) -> tuple[Migration, Server] | Wait | Refuse:
     """Return the recorded migration as it is now, or why nothing may be sent about it."""
-    server = seen.server
+    server = existing(seen)
     if server is None:
         return Refuse(Reason.SERVER_GONE, f"the server is gone: there is nothing to {request}")
     if server.partial:

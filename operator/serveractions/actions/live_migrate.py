@@ -21,7 +21,7 @@ from serveractions.actions.action import (
 )
 from serveractions.actions.microversions import DISK_OVER_COMMIT, LIVE_MIGRATE, step_down
 from serveractions.actions.observation import InstanceAction, Migration, Observation, Server
-from serveractions.actions.server_states import check
+from serveractions.actions.server_states import check, existing
 from serveractions.actions.settling import settled, stalled
 from serveractions.actions.wording import named, on, quoted, to
 from serveractions.api.spec import BlockMigration, ServerLiveMigrationSpec
@@ -76,7 +76,7 @@ class LiveMigrate:
 
     def judge(self, spec: ServerLiveMigrationSpec, status: Status, seen: Observation) -> Verdict:
         """Judge by the migration, and by the record and the host where that may not be seen."""
-        server = seen.server
+        server = existing(seen)
         found = migrations.search(status, seen)
         if server is None:
             return _server_gone(found)
@@ -140,11 +140,7 @@ def _ended(status: Status, seen: Observation, server: Server, found: Migration) 
     if found.status == "cancelled":
         return _cancelled(status, server, found)
     if _broken(server):
-        return Failed(
-            Reason.ACTION_FAILED,
-            f"the live migration of {named(server)} failed and left it in status ERROR"
-            f"{on(server.place)}.{quoted(server.fault) or records.cause(seen.action)}",
-        )
+        return _left_broken(seen, server)
     if migrations.moved(status.intent, server):
         return Failed(
             Reason.ACTION_FAILED,
@@ -187,6 +183,8 @@ def _cancelled(status: Status, server: Server, found: Migration) -> Verdict:
 
 
 def _in_progress(status: Status, seen: Observation, server: Server, found: Migration) -> Verdict:
+    if _broken(server) and not _busy(server) and settled(seen):
+        return _left_broken(seen, server)
     if _busy(server) or not stalled(seen):
         return Running(
             f"Nova is live-migrating {named(server)}{to(found.dest_host)} ({found.status})",
@@ -218,11 +216,7 @@ def _without_migration(status: Status, seen: Observation, server: Server) -> Ver
     if not settled(seen):
         return Running(f"Nova shows no live migration of {named(server)} yet")
     if _broken(server):
-        return Failed(
-            Reason.ACTION_FAILED,
-            f"the live migration of {named(server)} failed and left it in status ERROR"
-            f"{on(server.place)}.{quoted(server.fault)}",
-        )
+        return _left_broken(seen, server)
     moved = migrations.moved(status.intent, server)
     if moved and seen.migrations is None:
         return Succeeded(
@@ -244,6 +238,15 @@ def _without_migration(status: Status, seen: Observation, server: Server) -> Ver
 
 def _broken(server: Server) -> bool:
     return server.status == "ERROR"
+
+
+def _left_broken(seen: Observation, server: Server) -> Failed:
+    return Failed(
+        Reason.ACTION_FAILED,
+        f"the live migration of {named(server)} failed and left it in status ERROR"
+        f"{on(server.place)}: look at it before anything else."
+        f"{quoted(server.fault) or records.cause(seen.action)}",
+    )
 
 
 def _decisive(action: InstanceAction | None) -> bool:

@@ -22,7 +22,7 @@ from serveractions.actions.action import (
 )
 from serveractions.actions.microversions import FLOOR, step_down
 from serveractions.actions.observation import InstanceAction, Migration, Observation, Server
-from serveractions.actions.server_states import check
+from serveractions.actions.server_states import check, existing
 from serveractions.actions.settling import settled, stalled
 from serveractions.actions.unrecorded_migration import BETWEEN, broken, busy, not_begun
 from serveractions.actions.wording import named, on, quoted, to
@@ -66,7 +66,7 @@ class Migrate:
 
     def judge(self, spec: ServerMigrationSpec, status: Status, seen: Observation) -> Verdict:
         """Judge by the migration, and by the record and the host where that may not be seen."""
-        server = seen.server
+        server = existing(seen)
         found = migrations.search(status, seen)
         if server is None:
             return _server_gone(found)
@@ -102,7 +102,7 @@ def _moving(status: Status, seen: Observation, server: Server, found: Migration)
         return Running(f"Nova is migrating {named(server)}{to(found.dest_host)} ({found.status})")
     if server.status == "ERROR" and settled(seen):
         return broken(seen, server)
-    if server.task_state is None and server.status not in (*BETWEEN, "ERROR"):
+    if server.status not in (*BETWEEN, "ERROR"):
         if records.failed(seen.action):
             return not_begun(status, seen, server)
         if stalled(seen):
@@ -209,7 +209,8 @@ def _error(status: Status, seen: Observation, server: Server, found: Migration) 
         return Failed(
             Reason.ACTION_FAILED,
             f"the migration of {named(server)} failed and left it"
-            f" {server.status}{on(server.place)}: an administrator has to look at it.{records.cause(seen.action)}",
+            f" {server.status}{on(server.place)}: an administrator has to look at it."
+            f"{records.cause(seen.action)}",
         )
     return not_begun(status, seen, server)
 

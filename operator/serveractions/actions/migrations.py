@@ -93,10 +93,10 @@ def source(intent: Intent | None) -> str | None:
 
 
 def asked(status: Status, follow_up: str, uuid: str) -> bool:
-    """Say whether we sent a follow-up for this migration that Nova did not refuse."""
+    """Say whether we sent a follow-up for this migration that Nova accepted, or may have."""
     return any(
         each.action == follow_up
         and each.migration_uuid == uuid
-        and each.state is not FollowUpState.REFUSED
+        and each.state not in (FollowUpState.REFUSED, FollowUpState.NOT_SENT)
         for each in status.follow_ups
     )

@@ -19,7 +19,7 @@ from serveractions.actions.action import (
 )
 from serveractions.actions.microversions import FLOOR, step_down
 from serveractions.actions.observation import InstanceAction, Observation, Server
-from serveractions.actions.server_states import check
+from serveractions.actions.server_states import check, existing
 from serveractions.actions.settling import settled
 from serveractions.actions.wording import named, quoted
 from serveractions.api.spec import ServerStateResetSpec
@@ -58,7 +58,7 @@ class ResetState:
 
     def judge(self, spec: ServerStateResetSpec, status: Status, seen: Observation) -> Verdict:
         """Judge by the state that the server shows."""
-        server = seen.server
+        server = existing(seen)
         wanted = spec.state.lower()
         if server is None:
             return Failed(Reason.SERVER_GONE, "the server was deleted after its state was reset")

@@ -6,7 +6,7 @@ running task makes the action wait, since Nova would answer 409 and the task end
 """
 
 from serveractions.actions.action import Go, Precheck, Refuse, Wait
-from serveractions.actions.observation import Server
+from serveractions.actions.observation import Observation, Server
 from serveractions.actions.wording import named
 from serveractions.api.status import Reason
 
@@ -34,7 +34,7 @@ def check(
             Reason.TRANSIENT_ERROR,
             f"Nova cannot see {named(server)} just now (its cell is down); {action} waits for it",
         )
-    if server.vm_state == "deleted" or server.status == "DELETED":
+    if _deleted(server):
         return Refuse(
             Reason.SERVER_GONE, f"{named(server)} is deleted: {action} has nothing to act on"
         )
@@ -56,3 +56,12 @@ def check(
             " ('openstack server unlock' opens it)"
         )
     return Go("; ".join(doubts) or None)
+
+
+def existing(seen: Observation) -> Server | None:
+    """Return the server, None when it is gone: changes-since lists deleted servers, too."""
+    return None if seen.server is None or _deleted(seen.server) else seen.server
+
+
+def _deleted(server: Server) -> bool:
+    return not server.partial and (server.vm_state == "deleted" or server.status == "DELETED")

@@ -78,5 +78,6 @@ def broken(seen: Observation, server: Server) -> Failed:
     return Failed(
         Reason.ACTION_FAILED,
         f"the migration of {named(server)} failed and left it in status ERROR"
-        f"{on(server.place)}: look at it before anything else.{quoted(server.fault) or records.cause(seen.action)}",
+        f"{on(server.place)}: look at it before anything else."
+        f"{quoted(server.fault) or records.cause(seen.action)}",
     )
