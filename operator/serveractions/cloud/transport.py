@@ -11,6 +11,7 @@ methods that HTTP calls idempotent, on fresh connections too (aiohttp 3.14, clie
 
 import asyncio
 import json
+import os
 import re
 import ssl
 from collections.abc import Callable, Mapping
@@ -241,6 +242,6 @@ def _why(error: Exception) -> str:
         return "its certificate is not trusted"
     if isinstance(error, aiohttp.ClientConnectorSSLError | ssl.SSLError):
         return "no TLS connection could be made"
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
+    if isinstance(error, OSError) and error.errno:
+        return os.strerror(error.errno).lower()
     return type(error).__name__
