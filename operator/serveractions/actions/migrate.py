@@ -128,7 +128,8 @@ def _finished(status: Status, seen: Observation, server: Server, found: Migratio
             " confirmation; until then both hosts hold its resources",
             found,
         )
-    if busy(server) or server.status in BETWEEN or not settled(seen):
+    between = server.status in BETWEEN and (server.task_state is not None or not stalled(seen))
+    if busy(server) or between or not settled(seen):
         return Running(f"Nova is finishing the migration of {named(server)}")
     if server.status == "ERROR":
         return broken(seen, server)
