@@ -24,7 +24,7 @@ build: venv  ## build and cache the local Kubernetes and OpenStack (once per mac
 	@$(BIN)/python -m local_stack build
 
 demo: venv  ## every action, end to end, on a real Kubernetes and a real Nova (KEEP=1 leaves it up)
-	@$(BIN)/python deploy/local/demo.py $(if $(KEEP),--keep)
+	@$(BIN)/python -m demo $(if $(KEEP),--keep)
 
 test: lint types layers unit build integration e2e  ## everything that CI runs
 

@@ -29,6 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(
         level=options.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s"
     )
+    logging.getLogger("kopf.objects").setLevel(logging.WARNING)  # a line for each watch event
     config = load(os.environ, vars(options))
     try:
         asyncio.run(_run(config, options.kubeconfig or os.environ.get("KUBECONFIG")))

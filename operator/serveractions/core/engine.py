@@ -72,9 +72,7 @@ class Engine:
         recovery = Recovery(clock=clock, bounds=bounds)
         self._waiting = Waiting(
             preparation=Preparation(clouds=ports.clouds, identity=ports.leases.identity),
-            attempt=Attempt(
-                recorder=self.recorder, issuer=issuer, recovery=recovery, clock=clock
-            ),
+            attempt=Attempt(recorder=self.recorder, issuer=issuer, recovery=recovery, clock=clock),
             recovery=recovery,
             recorder=self.recorder,
             order=self.order,

@@ -2,7 +2,7 @@
 over.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from serveractions.actions import facts, migrations
 from serveractions.actions.action import (
@@ -23,6 +23,13 @@ from serveractions.core.inbox import Entry
 from serveractions.core.ports import Clock, Poller, Subject
 from serveractions.core.recorder import Recorder
 from serveractions.core.steering import Steering
+
+
+YOUNG = timedelta(seconds=20)
+"""For so long after it was accepted even a live migration is looked at often: most that fail do so
+at once."""
+NEARLY = 90
+"""From this percentage on an action may end any moment."""
 
 
 class Following:
@@ -51,7 +58,7 @@ class Following:
         now = self._clock.now()
         action = action_for(resource.kind.name)
         status = _latched(entry, now)
-        self._poller.follow(_subject(resource, status, action))
+        self._poller.follow(_subject(resource, status, action, now))
         if seen is not None:
             status = facts.update(status, seen, migration=migrations.ours(status, seen))
         verdict = (
@@ -143,6 +150,11 @@ class Following:
         await self._recorder.write(entry.resource, status)
 
 
+def _ending(status: Status) -> bool:
+    percent = status.progress.percent if status.progress else None
+    return percent is not None and percent >= NEARLY
+
+
 def _latched(entry: Entry, now: datetime) -> Status:
     """Return the status with what was asked taken up for good: a later change of the spec does not
     undo it.
@@ -184,8 +196,10 @@ def _waiting_text(status: Status) -> str:
     return status.message or "accepted by Nova"
 
 
-def _subject(resource: Resource, status: Status, action: Action) -> Subject:
+def _subject(resource: Resource, status: Status, action: Action, now: datetime) -> Subject:
     spec = resource.spec
+    long = Look.PROGRESS in action.looks
+    young = status.issued_time is not None and now - status.issued_time < YOUNG
     return Subject(
         key=resource.key,
         namespace=resource.namespace,
@@ -195,5 +209,6 @@ def _subject(resource: Resource, status: Status, action: Action) -> Subject:
         image_id=status.image.id if status.image else None,
         backup_type=spec.backup_type if isinstance(spec, ServerBackupSpec) else None,
         looks=action.looks,
-        urgent=status.phase is not Phase.AWAITING_DECISION and Look.PROGRESS not in action.looks,
+        urgent=status.phase is not Phase.AWAITING_DECISION
+        and (young or not long or _ending(status)),
     )

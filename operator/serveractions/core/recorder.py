@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable
 
 from serveractions.api.resource import Key, Resource
-from serveractions.api.status import Status
+from serveractions.api.status import Reason, Status
 from serveractions.core.errors import ApiUnavailable, Conflict, StatusRefused
 from serveractions.core.inbox import Inbox
 from serveractions.core.order import ServerOrder
@@ -142,4 +142,6 @@ class Recorder:
                 "request_id": new.request_id,
             },
         )
-        self._events.post(after, kind=kind, reason=str(new.reason), message=new.message or "")
+        # While nothing is decided the phase says more than "Progressing" does.
+        reason = new.phase if new.reason == Reason.PROGRESSING else new.reason
+        self._events.post(after, kind=kind, reason=str(reason), message=new.message or "")
