@@ -24,7 +24,6 @@ from serveractions.core.ports import Clock, Poller, Subject
 from serveractions.core.recorder import Recorder
 from serveractions.core.steering import Steering
 
-
 YOUNG = timedelta(seconds=20)
 """For so long after it was accepted even a live migration is looked at often: most that fail do so
 at once."""
