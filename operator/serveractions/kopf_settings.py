@@ -1,0 +1,65 @@
+"""How kopf is set up: as a watcher that lists, watches and reconnects, and that never writes.
+
+Its state machine is not used. Annotations, finalizers and patches without a resourceVersion cannot
+keep the promise to send an action once, so the state of an action is written by `kube.status`
+alone.
+"""
+
+import kopf
+
+from serveractions.api.kinds import GROUP, KINDS, VERSION
+from serveractions.config import Config
+from serveractions.kube.paths import UNFINISHED
+
+
+def configure(settings: kopf.OperatorSettings, config: Config) -> None:
+    """Set every setting that matters here. kopf takes a misspelled name silently: a test looks."""
+    # One process acts per slot by its Lease; kopf's peering knows no fencing and would pause both.
+    settings.peering.standalone = True
+    # No watch on all CRDs and namespaces, and no rights for it: CRDs are there before the start.
+    settings.scanning.disabled = True
+    # Finished objects never arrive: an object that finishes leaves the view, as DELETED.
+    for kind in KINDS:
+        settings.watching.field_selectors[GROUP, VERSION, kind.plural] = UNFINISHED
+
+    # Events come from kube.events, on transitions; one per log line would flood the API server.
+    settings.posting.enabled = False
+    settings.posting.loggers = False
+
+    # kopf stores nothing for on.event handlers. The names are ours all the same, so that another
+    # operator's handlers on the same objects could never be taken for these.
+    settings.persistence.finalizer = f"{GROUP}/kopf"
+    settings.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix=GROUP, v1=False)
+    settings.persistence.diffbase_storage = kopf.AnnotationsDiffBaseStorage(prefix=GROUP, v1=False)
+
+    # A stuck stream is ended by the server, and by the client where the server is gone. Whole
+    # numbers: a float would be sent as "300.0", which the API server refuses.
+    settings.watching.server_timeout = 300
+    settings.watching.client_timeout = 310
+    settings.watching.connect_timeout = 10
+    # Bookmarks come once a minute; a stream without any is taken for dead.
+    settings.watching.inactivity_timeout = 70
+    # Longer than the default 0.1 s: an API server that is coming up is not knocked down again.
+    settings.watching.reconnect_backoff = 1
+    # Lists arrive in pages, so that a start over thousands of objects needs little memory.
+    settings.watching.chunk_size = 500
+
+    # At most so many objects in kopf's hands. Only with a short idle time: an idle worker keeps its
+    # place for that long.
+    settings.queueing.worker_limit = 200
+    settings.queueing.idle_timeout = 0.1
+    # The handlers only fill the inbox, so there is nothing to wait for at the end.
+    settings.queueing.exit_timeout = 2
+    # After an error in kopf itself, an object is heard of again within half a minute.
+    settings.queueing.error_delays = (1, 2, 5, 10, 30)
+
+    # Short requests only (lists and discovery): a hung one is given up and tried again.
+    settings.networking.request_timeout = 30
+    settings.networking.connect_timeout = 5
+    settings.networking.error_backoffs = (1, 2, 4, 8, 15)
+    # Proxy variables are there for the clouds; the API server is not behind them.
+    settings.networking.trust_env = False
+
+    # kopf may not kill the process: a request that was begun is finished and recorded first. The
+    # pod's terminationGracePeriodSeconds is the last resort.
+    settings.process.ultimate_exiting_timeout = None
