@@ -159,6 +159,7 @@ class Operator:
                 events.run(),
                 poller.run(),
                 engine.sweep(),
+                engine.relist(),
                 self._metrics.watch_lag(),
                 handlers.watch(
                     config=config,
@@ -202,6 +203,7 @@ def _timing(config: Config) -> Timing:
         retry_interval=config.retry_interval,
         progress_interval=config.progress_interval,
         sweep_interval=config.sweep_interval,
+        relist_interval=config.relist_interval,
     )
 
 

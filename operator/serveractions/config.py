@@ -55,10 +55,8 @@ class Config:
     """How long a waiting object waits before its next precheck; grows to six times this."""
     sweep_interval: float = 60.0
     """How often finished objects are visited for their TTL and for late changes of their spec."""
-    settle: float = 15.0
-    """How long contradictory facts must stand before they decide (a record that does not
-    appear).
-    """
+    relist_interval: float = 600.0
+    """How often the unfinished objects are listed anew, for what a watch has missed."""
     shutdown_grace: float = 75.0
     """How long a stopping process may take to finish a request it has begun: above
     `post_deadline`.

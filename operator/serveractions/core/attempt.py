@@ -16,7 +16,7 @@ from serveractions.actions import replies
 from serveractions.actions.action import Action, Succeeded
 from serveractions.api.resource import Resource
 from serveractions.api.status import ImageStatus, Intent, Phase, Reason, ServerStatus, Status
-from serveractions.core import transitions
+from serveractions.core import timing, transitions
 from serveractions.core.errors import ApiUnavailable, Conflict, StatusRefused
 from serveractions.core.inbox import Memory
 from serveractions.core.issue import Answered, Issued, Issuer, NotSent, Unknown
@@ -71,6 +71,7 @@ class Attempt:
             uid=resource.uid,
             server=prepared.server,
             claimed=claimed_at,
+            expiry=timing.expiry(resource),
         )
         if isinstance(issued, Answered) and isinstance(issued.meaning, replies.StepDown):
             issued = _stepped_down(issued, memory)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from serveractions.api.resource import Key, Resource
 from serveractions.core.attempt import Attempt
+from serveractions.core.errors import ApiUnavailable
 from serveractions.core.following import Following
 from serveractions.core.inbox import Inbox
 from serveractions.core.issue import Bounds, Issuer
@@ -47,6 +48,7 @@ class Timing:
     retry_interval: float
     progress_interval: float
     sweep_interval: float
+    relist_interval: float
 
 
 class Engine:
@@ -127,6 +129,23 @@ class Engine:
         for resource in await self._ports.objects.unfinished():
             self.seen(resource)
         self.inbox.look_at_all()
+
+    async def relist(self) -> None:
+        """Compare what is known with a fresh list now and then, for ever.
+
+        A watch that was away never tells what was deleted meanwhile, and an object that nothing is
+        written to would be followed for ever.
+        """
+        while True:
+            await asyncio.sleep(self._timing.relist_interval)
+            try:
+                listed = await self._ports.objects.unfinished()
+            except ApiUnavailable as error:
+                log.warning("the unfinished objects could not be listed: %s", error)
+                continue
+            for resource in listed:
+                self.seen(resource)
+            self.inbox.check_against({resource.key for resource in listed})
 
     async def sweep(self) -> None:
         """Visit the finished objects now and then, for ever."""

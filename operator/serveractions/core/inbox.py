@@ -6,6 +6,7 @@ Nothing in it has
 to survive: a new process fills it from the API server and from Nova.
 """
 
+from collections.abc import Set
 from dataclasses import dataclass, field
 
 from serveractions.actions.observation import Observation
@@ -113,6 +114,11 @@ class Inbox:
         else:
             entry.left = True
             self.queue.add(key)
+
+    def check_against(self, listed: Set[Key]) -> None:
+        """Take it that whatever is not in a fresh list of unfinished objects has left."""
+        for key in [key for key in self._entries if key not in listed]:
+            self.left(key)
 
     def drop(self, key: Key) -> None:
         """Forget an object."""

@@ -9,6 +9,7 @@ which of three things is true: accepted, certainly not accepted, or unknown.
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 from serveractions.actions import replies
 from serveractions.actions.action import NovaRequest
@@ -71,7 +72,14 @@ class Issuer:
         self._bounds = bounds
 
     async def issue(
-        self, cloud: Cloud, request: NovaRequest, *, uid: str, server: Server, claimed: float
+        self,
+        cloud: Cloud,
+        request: NovaRequest,
+        *,
+        uid: str,
+        server: Server,
+        claimed: float,
+        expiry: datetime | None = None,
     ) -> Issued:
         """Send `request` once.
 
@@ -81,13 +89,14 @@ class Issuer:
             uid: Of the custom resource.
             server: As last read; its lock tells one 409 from another.
             claimed: When the claim was sent, on the boot clock.
+            expiry: After this moment it may not leave any more.
         """
         try:
             reply = await cloud.send(
                 request,
                 uid=uid,
                 deadline=self._bounds.post_deadline,
-                may_send=self._permission(server.id, claimed),
+                may_send=self._permission(server.id, claimed, expiry),
             )
         except NeverSent as error:
             return NotSent(str(error))
@@ -98,6 +107,7 @@ class Issuer:
             reply.message,
             action_name=request.name,
             locked=server.locked,
+            server=f"server {server.name}",
             retry_after=reply.retry_after,
         )
         log.info(
@@ -110,7 +120,9 @@ class Issuer:
             return Unknown(meaning.message)
         return Answered(meaning, reply)
 
-    def _permission(self, server_id: str, claimed: float) -> Callable[[], bool]:
+    def _permission(
+        self, server_id: str, claimed: float, expiry: datetime | None
+    ) -> Callable[[], bool]:
         """Return the last check, for the moment at which the connection stands.
 
         It reads a clock that goes on while a process is stopped: one that was stopped after its
@@ -119,6 +131,7 @@ class Issuer:
 
         def may_send() -> bool:
             late = self._clock.boottime() - claimed > self._bounds.claim_bound
-            return not late and self._leases.remaining(server_id) > 0
+            expired = expiry is not None and self._clock.now() > expiry
+            return not late and not expired and self._leases.remaining(server_id) > 0
 
         return may_send

@@ -6,14 +6,14 @@ import logging
 
 from serveractions.actions.action import Action, Go, Refuse, Wait
 from serveractions.actions.registry import action_for
-from serveractions.api.resource import Key, Resource
+from serveractions.api.resource import Resource
 from serveractions.api.status import Phase, Reason, ServerStatus
 from serveractions.core import marks, timing, transitions
 from serveractions.core.attempt import Attempt
 from serveractions.core.inbox import Entry
 from serveractions.core.order import ServerOrder
 from serveractions.core.ports import Clock, Leases, Mark
-from serveractions.core.prepare import Ended, Held, Preparation, Seen
+from serveractions.core.prepare import Ended, Held, Preparation, Prepared, Seen
 from serveractions.core.recorder import Recorder
 from serveractions.core.recover import Recovery
 
@@ -106,16 +106,12 @@ class Waiting:
             return (
                 self._retry_interval
             )  # another process acts for this server: it is the one to say so
-        if ahead := self._order.ahead(resource, server.id, exclusive=action.exclusive):
-            busy = f"waits for {ahead}, which comes first on server {server.id}"
-            return await self._hold(entry, Held(Reason.SERVER_BUSY, busy), seen.status)
-        beside = tuple(self._order.holders(server.id))
-        self._order.hold(resource.key, server.id)
-        return await self._go(entry, action, seen, beside)
+        if busy := self._not_our_turn(resource, action, server.id):
+            return await self._hold(entry, busy, seen.status)
+        return await self._prepare(entry, action, seen)
 
-    async def _go(
-        self, entry: Entry, action: Action, seen: Seen, beside: tuple[Key, ...]
-    ) -> float | None:
+    async def _prepare(self, entry: Entry, action: Action, seen: Seen) -> float | None:
+        """Read what an intent needs; it is this object's turn, as far as was known before."""
         resource = entry.resource
         prepared = await self._preparation.prepare(
             resource, action, seen, stepped_down=entry.memory.stepped_down
@@ -128,8 +124,26 @@ class Waiting:
                 self._recorder.release(resource.key)
                 return await self._hold(entry, prepared, seen.status)
         if self.stopping:
-            self._stand(resource, seen.server.id)
             return self._retry_interval
+        if busy := self._not_our_turn(resource, action, seen.server.id):  # the reads took a while
+            return await self._hold(entry, busy, seen.status)
+        return await self._go(entry, action, seen, prepared)
+
+    def _not_our_turn(self, resource: Resource, action: Action, server_id: str) -> Held | None:
+        ahead = self._order.ahead(resource, server_id, exclusive=action.exclusive)
+        if ahead is None:
+            return None
+        return Held(
+            Reason.SERVER_BUSY, f"waits for {ahead}, which comes first on server {server_id}"
+        )
+
+    async def _go(
+        self, entry: Entry, action: Action, seen: Seen, prepared: Prepared
+    ) -> float | None:
+        """Send it: the server is this object's from here on, until it is over or known unsent."""
+        resource, server_id = entry.resource, seen.server.id
+        beside = tuple(self._order.holders(server_id))
+        self._order.hold(resource.key, server_id)
         try:
             stored = await self._attempt.run(
                 resource,
@@ -139,12 +153,11 @@ class Waiting:
                 memory=entry.memory,
                 beside=tuple(str(key) for key in beside),
             )
-        except BaseException:
-            self._recorder.release(resource.key)
-            raise
+        finally:
+            if entry.resource.status.phase.waiting:
+                self._stand(resource, server_id)
+                self._recorder.wake(server_id)
         if stored.status.phase.waiting:
-            self._stand(stored, seen.server.id)
-            self._recorder.wake(seen.server.id)
             return self._delay(entry)
         self._recorder.note_beside(stored, beside)
         entry.memory.tries = 0
