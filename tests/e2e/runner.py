@@ -113,6 +113,7 @@ _STEPS: dict[str, Callable[[Stage, Step], None]] = {
     "assert": _each(steps_kubernetes.assert_),
     "wait": _each(steps_kubernetes.wait),
     "events": _each(steps_kubernetes.events),
+    "secrecy": _each(steps_kubernetes.secrecy),
     "nova": _each(steps_nova.nova),
     "operator": _each(_operator),
 }

@@ -40,6 +40,7 @@ class Stage:
         clouds = self.world.stack.openstack
         self.variables["namespace"] = namespace
         self.variables["cloudsYaml"] = clouds.clouds_yaml.read_text()
+        self.variables["authUrl"] = clouds.ports.identity_url
         self.variables |= {f"passwords.{user}": text for user, text in clouds.passwords.items()}
         items: list[dict[str, Any]] = [
             {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}

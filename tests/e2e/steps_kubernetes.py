@@ -1,8 +1,10 @@
 """Steps that a user takes with kubectl, and what they must see there."""
 
+import base64
 import json
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from e2e.matching import differences
@@ -74,7 +76,7 @@ def copy(stage: Stage, document: Document) -> None:
 
 def assert_(stage: Stage, document: Document) -> None:
     """Wait until an object matches."""
-    options = ("within", "holds", "absent")
+    options = ("within", "holds", "absent", "remember")
     only_keys(document, "kind", "metadata", "status", "spec", "data", *options)
     kind, name = document["kind"], document["metadata"]["name"]
     within = float(document.get("within", WITHIN))
@@ -99,6 +101,11 @@ def assert_(stage: Stage, document: Document) -> None:
     until_none(look, within=within, what=what)
     if "holds" in document:
         while_none(look, seconds=float(document["holds"]), what=what)
+    for variable, member in document.get("remember", {}).items():
+        value: Any = stage.get(kind, name)
+        for key in member.split("."):
+            value = value[key]
+        stage.variables[variable] = str(value)
 
 
 def wait(stage: Stage, document: Document) -> None:
@@ -151,6 +158,21 @@ def events_on(stage: Stage, kind: str, name: str) -> list[dict[str, Any]]:
         if (event["involvedObject"]["kind"], event["involvedObject"]["name"]) == (kind, name)
     ]
     return sorted(found, key=lambda event: event.get("eventTime") or "")
+
+
+def secrecy(stage: Stage, document: Document) -> None:
+    """See that a text stands nowhere but in Secrets, neither as it is nor in base64."""
+    only_keys(document, "text")
+    text: str = document["text"]
+    whole = len(text) // 3 * 3  # beyond that, base64 depends on what follows
+    forms = (text, base64.b64encode(text.encode()[:whole]).decode())
+    for path in (*(stage.path(kind) for kind in BY_NAME), stage.path("Event")):
+        answer = stage.read(path)
+        answer.raise_for_status()
+        assert not any(form in answer.text for form in forms), f"{text!r} stands in {path}"
+    log: Path = stage.world.stack.supervisor.logs / "operator.log"
+    lines = [line for line in log.read_text().splitlines() if any(form in line for form in forms)]
+    assert not lines, f"{text!r} stands in the operator's log: {lines[:3]}"
 
 
 def _fail_if_final(actual: Mapping[str, Any], lines: list[str]) -> None:
