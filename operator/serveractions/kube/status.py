@@ -125,7 +125,7 @@ def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> Json:
             # Merging {} onto what is no object would replace it, as is wanted then.
             if inner or not isinstance(before, Mapping):
                 patch[name] = inner
-        elif name not in old or before != value or type(before) is not type(value):
+        elif name not in old or before != value:
             patch[name] = value
     return patch
 

@@ -148,6 +148,16 @@ async def test_a_renewal_counts_from_before_it_was_sent(world: World) -> None:
     assert len(world.gains) == 1, "it was held all the time"
 
 
+async def test_an_acquisition_counts_from_before_it_was_sent(world: World) -> None:
+    async def slow() -> None:
+        world.clock.time += 4
+
+    leases = world.process()
+    world.store.before_write = slow
+    await settle(leases)
+    assert leases.remaining(SERVER) == DURATION - 4
+
+
 async def test_a_follower_waits_a_full_duration_after_it_saw_the_record_change(
     world: World,
 ) -> None:
@@ -346,6 +356,24 @@ async def test_a_slot_lost_while_it_was_taken_up_is_not_held(world: World) -> No
     await leases.take_up_gained()
     assert leases.remaining(SERVER) <= 0
     assert follower.remaining(SERVER) > 0
+
+
+async def test_a_slot_regained_while_it_was_taken_up_is_taken_up_again(world: World) -> None:
+    taken_up = []
+
+    async def on_gain(gained: frozenset[int]) -> None:
+        taken_up.append(gained)
+        if len(taken_up) == 1:
+            world.clock.time += DURATION  # it expires while its objects are read
+            await leases.round()
+
+    leases = world.process(on_gain=on_gain)
+    await leases.round()
+    await leases.take_up_gained()
+    assert leases.remaining(SERVER) <= 0
+    await leases.take_up_gained()
+    assert leases.remaining(SERVER) == DURATION
+    assert len(taken_up) == 2
 
 
 async def test_only_the_wanted_slots_are_held(world: World) -> None:

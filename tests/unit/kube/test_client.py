@@ -1,0 +1,209 @@
+"""The client against a small server of the test's own: which answer leads to which error."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from kubernetes.aio.config import ConfigException
+
+from serveractions.core.errors import ApiUnavailable, Conflict, ObjectGone, StatusRefused
+from serveractions.kube import cluster
+from serveractions.kube.client import Api, ApiRefused
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Server:
+    """Answers with whatever the test sets."""
+
+    def __init__(self) -> None:
+        self.handler: Handler = self.not_set
+        self.requests: list[web.Request] = []
+
+    async def not_set(self, _: web.Request) -> web.Response:
+        return web.json_response({})
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        self.requests.append(request)
+        await request.read()
+        return await self.handler(request)
+
+    def answers(self, status: int, body: object = None, **headers: str) -> None:
+        async def handler(_: web.Request) -> web.Response:
+            return web.json_response(
+                body or {"kind": "Status", "message": f"said {status}"},
+                status=status,
+                headers=headers,
+            )
+
+        self.handler = handler
+
+
+@pytest.fixture
+def server() -> Server:
+    return Server()
+
+
+@pytest.fixture
+async def api(server: Server, tmp_path: Path) -> AsyncIterator[Api]:
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", server.handle)
+    async with TestServer(app) as running:
+        write_kubeconfig(tmp_path / "config", url=str(running.make_url("")), token="first")
+        api = await Api.connect(str(tmp_path / "config"))
+        yield api
+        await api.close()
+
+
+def write_kubeconfig(path: Path, *, url: str, token: str) -> None:
+    path.write_text(
+        f"""
+apiVersion: v1
+kind: Config
+current-context: it
+contexts: [{{name: it, context: {{cluster: it, user: me}}}}]
+clusters: [{{name: it, cluster: {{server: "{url}"}}}}]
+users: [{{name: me, user: {{token: "{token}"}}}}]
+"""
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (409, Conflict),
+        (404, ObjectGone),
+        (422, StatusRefused),
+        (413, StatusRefused),
+        (400, ApiRefused),
+        (403, ApiRefused),
+        (410, ApiRefused),
+        (500, ApiUnavailable),
+        (503, ApiUnavailable),
+        (504, ApiUnavailable),
+    ],
+)
+async def test_each_answer_becomes_the_error_that_says_what_to_do(
+    api: Api, server: Server, status: int, error: type[Exception]
+) -> None:
+    server.answers(status)
+    with pytest.raises(error, match=f"said {status}") as caught:
+        await api.get("/apis/x")
+    assert type(caught.value) is error
+    assert len(server.requests) == 1, "nothing is repeated here"
+
+
+async def test_the_server_says_how_long_to_wait(api: Api, server: Server) -> None:
+    server.answers(429, **{"Retry-After": "7"})
+    with pytest.raises(ApiUnavailable) as caught:
+        await api.get("/apis/x")
+    assert caught.value.retry_after == 7
+
+
+async def test_no_answer_in_time_means_unavailable(api: Api, server: Server) -> None:
+    async def never(_: web.Request) -> web.Response:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    server.handler = never
+    with pytest.raises(ApiUnavailable, match="timed out"):
+        await api.request("PATCH", "/apis/x", body={}, seconds=0.05)
+
+
+async def test_a_cut_connection_means_unavailable(api: Api, server: Server) -> None:
+    async def cut(request: web.Request) -> web.Response:
+        assert request.transport is not None
+        request.transport.close()
+        return web.Response()
+
+    server.handler = cut
+    with pytest.raises(ApiUnavailable):
+        await api.request("PATCH", "/apis/x", body={})
+
+
+async def test_a_server_that_is_not_there_means_unavailable(tmp_path: Path) -> None:
+    write_kubeconfig(tmp_path / "config", url="http://127.0.0.1:1", token="x")
+    api = await Api.connect(str(tmp_path / "config"))
+    with pytest.raises(ApiUnavailable):
+        await api.get("/version")
+    await api.close()
+
+
+@pytest.mark.parametrize("text", ["<html>", "[]", ""])
+async def test_an_answer_that_is_no_object_means_unavailable(
+    api: Api, server: Server, text: str
+) -> None:
+    async def handler(_: web.Request) -> web.Response:
+        return web.Response(text=text)
+
+    server.handler = handler
+    with pytest.raises(ApiUnavailable):
+        await api.get("/apis/x")
+
+
+async def test_after_a_401_the_next_request_carries_new_credentials(
+    api: Api, server: Server, tmp_path: Path
+) -> None:
+    server.answers(401)
+    text = (tmp_path / "config").read_text().replace("first", "second")
+    (tmp_path / "config").write_text(text)
+    with pytest.raises(ApiRefused):
+        await api.get("/apis/x")
+    server.answers(200, {"ok": True})
+    await api.get("/apis/x")
+    sent = [request.headers["Authorization"] for request in server.requests]
+    assert sent == ["Bearer first", "Bearer second"]
+    credentials = await api.credentials()
+    assert (credentials.scheme, credentials.token) == ("Bearer", "second")
+
+
+async def test_proxy_variables_are_for_the_clouds_only(
+    api: Api, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    server.answers(200, {"ok": True})
+    assert await api.get("/version") == {"ok": True}
+
+
+async def test_a_pod_without_a_service_account_is_told_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    with pytest.raises(ConfigException):
+        await Api.connect(None)
+
+
+async def test_an_old_server_is_named_with_its_version(api: Api, server: Server) -> None:
+    server.answers(200, {"gitVersion": "v1.30.9"})
+    with pytest.raises(cluster.UnsuitableClusterError, match=r"1\.31 or later.*v1\.30\.9"):
+        await cluster.check(api)
+
+
+async def test_missing_definitions_are_named_with_the_command_that_installs_them(
+    api: Api, server: Server
+) -> None:
+    async def handler(request: web.Request) -> web.Response:
+        if request.path == "/version":
+            return web.json_response({"gitVersion": "v1.31.0+k3s1"})
+        return web.json_response({"resources": [{"name": "serverbackups"}]})
+
+    server.handler = handler
+    with pytest.raises(cluster.UnsuitableClusterError) as caught:
+        await cluster.check(api)
+    message = str(caught.value)
+    assert "kubectl apply -k crds/" in message
+    assert "serverbackups/status" in message
+    assert "serverbackups," not in message
+
+
+async def test_an_unavailable_server_is_not_called_unsuitable(
+    api: Api, server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.answers(503)
+    with caplog.at_level(logging.WARNING), pytest.raises(ApiUnavailable):
+        await cluster.check(api)
