@@ -23,8 +23,8 @@ def differences(expected: Any, actual: Any, path: str = "") -> list[str]:
         ]
     if isinstance(expected, Sequence) and not isinstance(expected, str):
         return _list_differences(expected, actual, path)
-    if isinstance(expected, str) and isinstance(actual, str):
-        return [] if _text_matches(expected, actual) else [_line(path, expected, actual)]
+    if isinstance(expected, str) and isinstance(actual, str | int):
+        return [] if _text_matches(expected, str(actual)) else [_line(path, expected, actual)]
     return [] if expected == actual else [_line(path, expected, actual)]
 
 

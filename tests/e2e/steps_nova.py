@@ -19,7 +19,7 @@ SERVER = {
 
 def nova(stage: Stage, document: Mapping[str, Any]) -> None:
     """Wait until Nova's and Glance's own records are as expected."""
-    records = ("actions", "migrations", "backups", "calls", "password")
+    records = ("actions", "eventResults", "migrations", "backups", "calls", "password", "asked")
     only_keys(document, "server", "exists", "fault", "within", *SERVER, *records)
     server = stage.server(document["server"])
     expected = {key: document[key] for key in document if key not in ("server", "within")}
@@ -44,15 +44,18 @@ def _facts(stage: Stage, server: str, wanted: Mapping[str, Any]) -> dict[str, An
         facts["actions"] = counted | {name: 0 for name in wanted["actions"] if name not in counted}
         if extra := counted.keys() - wanted["actions"].keys():
             facts["actions"] = f"{dict(counted)}, of which unexpected: {', '.join(sorted(extra))}"
+    if "eventResults" in wanted:
+        facts["eventResults"] = _event_results(stage, server)
     if "migrations" in wanted:
         facts["migrations"] = [_migration(each) for each in stage.migrations(server)]
     if "backups" in wanted:
         facts["backups"] = _backups(stage, server)
-    if wanted.keys() & {"calls", "password"}:
+    if wanted.keys() & {"calls", "password", "asked"}:
         calls = stage.world.stack.openstack.control.calls(server=server)
         facts["calls"] = dict.fromkeys(wanted.get("calls", {}), 0)
         facts["calls"] |= Counter(call.method for call in calls)
         facts["password"] = _last_password(calls, wanted.get("password"))
+        facts["asked"] = _asked(calls)
     return facts
 
 
@@ -60,6 +63,19 @@ def _new_actions(stage: Stage, server: str) -> dict[str, int]:
     earlier = stage.earlier_actions[server]
     names = [each["action"] for each in stage.actions(server) if each["request_id"] not in earlier]
     return dict(Counter(names))
+
+
+def _event_results(stage: Stage, server: str) -> dict[str, list[str]]:
+    """Return each new action's results of events, each result once."""
+    earlier = stage.earlier_actions[server]
+    found: dict[str, set[str]] = {}
+    for each in stage.actions(server):
+        if each["request_id"] in earlier:
+            continue
+        path = f"/servers/{server}/os-instance-actions/{each['request_id']}"
+        results = found.setdefault(each["action"], set())
+        results |= {event["result"] for event in stage.nova(path)["instanceAction"]["events"]}
+    return {name: sorted(str(result) for result in results) for name, results in found.items()}
 
 
 def _migration(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -83,6 +99,17 @@ def _backups(stage: Stage, server: str) -> list[dict[str, Any]]:
     )
     assert answer.ok, f"listing images: {answer.status_code} {answer.text[:300]}"
     return list(answer.json()["images"])
+
+
+def _asked(calls: list[Any]) -> dict[str, bool | None]:
+    """Return how the newest live migration was to be done, as it reached the hypervisor."""
+    for call in reversed(calls):
+        if call.method == "check_can_live_migrate_destination":
+            return {
+                "blockMigration": call.block_migration,
+                "diskOverCommit": call.disk_over_commit,
+            }
+    return {}
 
 
 def _last_password(calls: list[Any], wanted: str | None) -> str | None:

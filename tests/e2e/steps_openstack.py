@@ -130,8 +130,19 @@ def _delete(stage: Stage, cloud: str, handle: str) -> None:
     assert answer.ok, f"{answer.status_code} {answer.text[:300]}"
 
 
+def _abort(stage: Stage, cloud: str, handle: str) -> None:
+    server = stage.server(handle)
+    running = stage.nova(f"/servers/{server}/migrations")["migrations"]
+    assert len(running) == 1, f"there is not one migration to abort: {running}"
+    answer = stage.world.connection(cloud).compute.delete(
+        f"/servers/{server}/migrations/{running[0]['id']}", microversion="2.65"
+    )
+    assert answer.ok, f"{answer.status_code} {answer.text[:300]}"
+
+
 _SPECIAL: dict[str, Callable[[Stage, str, Any], None]] = {
     "resetState": _reset_state,
     "changePassword": _change_password,
     "delete": _delete,
+    "abort": _abort,
 }

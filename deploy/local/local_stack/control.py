@@ -42,6 +42,10 @@ class Call:
     server: str | None
     password_sha256: str | None = None
     """Of `set_admin_password`: tells which password arrived without keeping a copy of it."""
+    block_migration: bool | None = None
+    """Of `check_can_live_migrate_destination`, as the user asked; None is `auto`."""
+    disk_over_commit: bool | None = None
+    """The same."""
 
 
 class Control:

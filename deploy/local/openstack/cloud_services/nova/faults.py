@@ -119,7 +119,7 @@ class Faults:
                 ],
             }
 
-    def record(self, method: str, host: str, server: str | None, **details: str) -> None:
+    def record(self, method: str, host: str, server: str | None, **details: Any) -> None:
         """Note a call."""
         call = {"at": time.time(), "host": host, "method": method, "server": server, **details}
         with self._changed:
