@@ -109,18 +109,18 @@ def read_clouds(
     for key in cloud:
         _refuse_dangerous(key)
     auth_type = cloud.get("auth_type") or "password"
-    if auth_type not in _AUTH_TYPES:
+    if not isinstance(auth_type, str) or auth_type not in _AUTH_TYPES:
         raise InvalidCredentials(
             f"auth_type is none of {', '.join(sorted(_AUTH_TYPES))}: use an application credential "
             "or a password"
         )
-    auth = _auth(cloud.get("auth"), str(auth_type))
+    auth = _auth(cloud.get("auth"), auth_type)
     try:
         addresses.check(auth["auth_url"], config.allowed_urls)
     except addresses.AddressError as why:
         raise InvalidCredentials(f"auth_url: {why}") from None
     return CloudConfiguration(
-        auth_type=str(auth_type),
+        auth_type=auth_type,
         auth_url=auth["auth_url"],
         auth=auth,
         region=_region(cloud.get("region_name")),

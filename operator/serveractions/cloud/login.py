@@ -17,15 +17,14 @@ from typing import Any, Literal, TypeVar
 
 import requests
 from keystoneauth1 import exceptions as keystone
-from openstack.connection import Connection
 from openstack.exceptions import SDKException
 
-from serveractions.actions import microversions
 from serveractions.cloud import addresses, session
 from serveractions.cloud.answers import retry_after, words
 from serveractions.cloud.credentials import CloudConfiguration
+from serveractions.cloud.discovery import find_glance, find_nova
 from serveractions.config import Config
-from serveractions.core.errors import CloudUnavailable, InvalidCredentials, UnsupportedCloud
+from serveractions.core.errors import CloudUnavailable, InvalidCredentials
 
 T = TypeVar("T")
 Service = Literal["compute", "image"]
@@ -75,7 +74,7 @@ class Answer:
 class Session:
     """What a login gave: good until `expires`."""
 
-    connection: Connection = field(repr=False)
+    services: session.Services = field(repr=False)
     token: str = field(repr=False)
     expires: datetime
     endpoint: str
@@ -144,6 +143,7 @@ class Login:
         begun = await self._in_thread("identity", self._log_in)
         self._count("identity", "2xx")
         self._session = begun
+        self.own_project = False  # a role may have been given since
         return begun
 
     def renew(self, refused: Session) -> None:
@@ -181,9 +181,7 @@ class Login:
     ) -> Answer:
         for _ in range(2):
             current = await self.session()
-            ask = partial(
-                _ask, current.connection, service, method, path, params, microversion=microversion
-            )
+            ask = partial(_ask, _adapter(current, service), method, path, params, microversion)
             answer = await self._in_thread(service, ask)
             self._count(service, f"{answer.status // 100}xx")
             if answer.status != HTTPStatus.UNAUTHORIZED:
@@ -216,22 +214,25 @@ class Login:
             raise CloudUnavailable(f"the {service} service: {session.reason(error)}") from None
 
     def _log_in(self) -> Session:
-        """Fetch a token and discover Nova; blocking."""
-        connection = session.connect(
+        """Fetch a token and find Nova; blocking."""
+        opened = session.open_session(
             self.configuration,
             ca_file=self._ca_file,
             threads=self._config.cloud_threads,
             allowed=self._config.allowed_urls,
             read_timeout=self._config.read_timeout,
         )
-        access = connection.session.auth.get_access(connection.session)
+        access = opened.auth.get_access(opened)
         if not access.project_id:
             raise InvalidCredentials(
                 "the credentials belong to no project: name one in clouds.yaml"
             )
-        endpoint, newest = self._discover(connection)
+        endpoint, newest = find_nova(opened, access, self.configuration)
+        glance = find_glance(access, self.configuration)
+        for found in filter(None, (endpoint, glance)):
+            addresses.check(found, self._config.allowed_urls)
         return Session(
-            connection=connection,
+            services=session.Services(opened, {"compute": endpoint, "image": glance}),
             token=str(access.auth_token),
             expires=access.expires.astimezone(UTC),
             endpoint=endpoint,
@@ -240,28 +241,6 @@ class Login:
             newest=newest,
         )
 
-    def _discover(self, connection: Connection) -> tuple[str, str]:
-        """Return Nova's endpoint and its highest microversion; blocking."""
-        chosen = self.configuration
-        try:
-            data = connection.compute.get_endpoint_data()
-        except keystone.EndpointNotFound:
-            raise UnsupportedCloud(
-                f"the catalogue has no compute endpoint for region {chosen.region or '(any)'} and "
-                f"interface {chosen.interface}: correct region_name and interface in clouds.yaml"
-            ) from None
-        endpoint = str(data.url).rstrip("/")
-        addresses.check(endpoint, self._config.allowed_urls)
-        # Discovery goes on without a version document that it could not read; we cannot.
-        newest = data.max_microversion or _read_newest(connection, endpoint)
-        newest = f"{newest[0]}.{newest[1]}"
-        if microversions.parse(newest) < microversions.parse(microversions.FLOOR):
-            raise UnsupportedCloud(
-                f"this Nova speaks microversions up to {newest}, and {microversions.FLOOR} "
-                "(release Rocky) is needed"
-            )
-        return endpoint, newest
-
 
 def _retrieve(task: asyncio.Task[Session]) -> None:
     """Take the exception note of: those who waited may all have been cancelled."""
@@ -269,34 +248,23 @@ def _retrieve(task: asyncio.Task[Session]) -> None:
         task.exception()
 
 
-def _read_newest(connection: Connection, endpoint: str) -> tuple[int, int]:
-    answer = connection.session.get(f"{endpoint}/", authenticated=False, raise_exc=False)
-    if answer.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        raise CloudUnavailable(
-            f"Nova answered {answer.status_code}", retry_after=retry_after(answer.headers)
-        )
+def _adapter(current: Session, service: Service) -> Any:
     try:
-        return microversions.parse(answer.json()["version"]["version"])
-    except (ValueError, LookupError, TypeError, AttributeError):
-        raise UnsupportedCloud(
-            f"what the catalogue names as compute endpoint ({addresses.parse(endpoint).origin}) "
-            "does not say which microversions it speaks: it is not a Nova, or older than Kilo"
-        ) from None
+        return current.services[service]
+    except KeyError:
+        raise CloudUnavailable(f"the catalogue has no {service} endpoint") from None
 
 
 def _ask(
-    connection: Connection,
-    service: Service,
+    service: Any,
     method: str,
     path: str,
     params: Mapping[str, str] | None,
-    *,
     microversion: str | None,
 ) -> Answer:
     """Send one repeatable request; blocking."""
-    adapter = connection.compute if service == "compute" else connection.image
     send = partial(
-        adapter.request,
+        service.request,
         path,
         method,
         params=dict(params or {}),

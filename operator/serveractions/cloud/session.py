@@ -9,7 +9,7 @@ threads, since requests' own of ten would open and drop connections.
 
 import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import requests
@@ -77,15 +77,15 @@ def _bounded(response: requests.Response, end: float) -> Iterator[bytes]:
         response.raw.release_conn()
 
 
-def connect(
+def open_session(
     configuration: CloudConfiguration,
     *,
     ca_file: str | None,
     threads: int,
     allowed: tuple[str, ...],
     read_timeout: float,
-) -> Connection:
-    """Return a connection that has sent nothing yet.
+) -> keystone_session.Session:
+    """Return a session that has sent nothing yet.
 
     Args:
         configuration: Which cloud, as whom.
@@ -99,7 +99,7 @@ def connect(
     guard = _Guard(threads=threads, allowed=allowed, seconds=read_timeout)
     for scheme in ("http://", "https://"):
         transport.mount(scheme, guard)
-    session = keystone_session.Session(
+    return keystone_session.Session(
         auth=_plugin(configuration),
         session=transport,
         verify=(ca_file or True) if configuration.verify else False,
@@ -108,13 +108,34 @@ def connect(
         connect_retries=0,
         app_name=USER_AGENT,
     )
-    return Connection(
-        session=session,
-        region_name=configuration.region,
-        interface=configuration.interface,
-        # A service that the catalogue does not name is said at once, not by a stand-in.
-        strict_proxies=True,
-    )
+
+
+class Services:
+    """openstacksdk's adapters for the services of one cloud.
+
+    With the endpoint given, an adapter asks for nothing but what it is told to.
+    """
+
+    def __init__(
+        self, session: keystone_session.Session, endpoints: Mapping[str, str | None]
+    ) -> None:
+        """Send nothing.
+
+        Args:
+            session: Shared by all of them.
+            endpoints: By type of service; None for one that the cloud does not have.
+        """
+        found = {name: url for name, url in endpoints.items() if url is not None}
+        overrides = {f"{name}_endpoint_override": url for name, url in found.items()}
+        # Kept, since the adapters reach it through a weak reference, which its property `session`
+        # lays (openstacksdk 4.22, openstackcloud.py).
+        self._connection = Connection(session=session, **overrides)
+        self._session = self._connection.session
+        self._adapters = {name: self._connection.config.get_session_client(name) for name in found}
+
+    def __getitem__(self, name: str) -> Any:
+        """Return the adapter of a service. Raises KeyError."""
+        return self._adapters[name]
 
 
 def _plugin(configuration: CloudConfiguration) -> Any:

@@ -6,12 +6,12 @@ import socket
 import ssl
 
 import pytest
-from unit.cloud.wire import Peer, Wire, answer, replying, serve
 
 from serveractions.actions.action import NovaRequest
 from serveractions.cloud.transport import send_once
 from serveractions.core.errors import Ambiguous, NeverSent
 from serveractions.core.ports import Reply
+from unit.cloud.wire import Peer, Wire, answer, replying, serve
 
 SERVER = "1bea47ed-f6a9-463b-b423-14b9cca9ad27"
 UID = "0c2b3a4d-5e6f-4a1b-8c9d-0e1f2a3b4c5d"

@@ -1,0 +1,347 @@
+"""Secrets become clouds: read rarely, shared where equal, never longer than their token lasts."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import yaml
+from aiohttp import web
+
+from serveractions.actions.action import NovaRequest
+from serveractions.api.spec import CloudCredentialsRef, ServerRef
+from serveractions.cloud.connections import SECRET_AGE, Connections
+from serveractions.cloud.nova import NovaCloud
+from serveractions.config import Config
+from serveractions.core.errors import (
+    CloudUnavailable,
+    InvalidCredentials,
+    NeverSent,
+    SecretMissing,
+    UnsupportedCloud,
+)
+from serveractions.core.ports import Secret
+from unit.cloud.openstack import PROJECT, SERVER, USER, OpenStack, cloud, server
+
+REF = CloudCredentialsRef(secret_name="openstack", cloud_name="it")
+LABEL = {"serveractions.dev/usable-as": "password"}
+
+
+class Kube:
+    """Secrets by namespace and name."""
+
+    def __init__(self) -> None:
+        self.secrets: dict[tuple[str, str], Secret] = {}
+        self.reads = 0
+
+    def put(
+        self, data: Mapping[str, bytes], *, namespace: str = "ns", version: str = "1", **more: Any
+    ) -> None:
+        self.secrets[namespace, "openstack"] = Secret(
+            uid=f"uid-{namespace}", resource_version=version, data=data, **more
+        )
+
+    async def read(self, namespace: str, name: str) -> Secret | None:
+        self.reads += 1
+        return self.secrets.get((namespace, name))
+
+
+class Time:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def clouds_yaml(url: str, *, user: str = "u", **more: Any) -> dict[str, bytes]:
+    auth = {
+        "auth_url": f"{url}/identity/v3",
+        "username": user,
+        "password": "s3cret",
+        "project_name": "p",
+        "user_domain_id": "default",
+        "project_domain_id": "default",
+    }
+    return {"clouds.yaml": yaml.safe_dump({"clouds": {"it": {"auth": auth} | more}}).encode()}
+
+
+@asynccontextmanager
+async def world(
+    **config: Any,
+) -> AsyncIterator[tuple[OpenStack, Kube, Connections, Time]]:
+    clock, kube = Time(), Kube()
+    async with cloud() as it:
+        kube.put(clouds_yaml(it.url))
+        connections = Connections(
+            config=Config(**{"read_timeout": 2.0} | config), secrets=kube, clock=clock
+        )
+        it.answers[f"/compute/v2.1/servers/{SERVER}"] = lambda _: {"server": server()}
+        try:
+            yield it, kube, connections, clock
+        finally:
+            await connections.close()
+
+
+async def test_a_cloud_says_where_and_as_whom_it_acts() -> None:
+    async with world() as (it, _, connections, _):
+        found = await connections.open("ns", REF)
+    assert found.newest == "2.96"
+    identity = found.identity
+    assert (identity.endpoint, identity.user_id, identity.project_id) == (
+        f"{it.url}/compute/v2.1",
+        USER,
+        PROJECT,
+    )
+    assert (identity.secret_uid, identity.secret_resource_version) == ("uid-ns", "1")
+
+
+async def test_opening_again_costs_nothing() -> None:
+    async with world() as (it, kube, connections, _):
+        await asyncio.gather(*(connections.open("ns", REF) for _ in range(20)))
+        asked = len(it.asked)
+        await connections.open("ns", REF)
+        assert (kube.reads, it.tokens, len(it.asked)) == (1, 1, asked)
+
+
+async def test_equal_secrets_of_two_namespaces_share_one_token_and_others_do_not() -> None:
+    async with world() as (it, kube, connections, _):
+        kube.put(clouds_yaml(it.url), namespace="equal")
+        kube.put(clouds_yaml(it.url, user="v"), namespace="other")
+        for namespace in ("ns", "equal", "other"):
+            found = await connections.open(namespace, REF)
+            assert found.identity.secret_uid == f"uid-{namespace}"
+        assert it.tokens == 2
+
+
+async def test_a_changed_secret_is_seen_after_a_few_seconds() -> None:
+    async with world() as (it, kube, connections, clock):
+        await connections.open("ns", REF)
+        kube.put(clouds_yaml(it.url, user="v"), version="2")
+        assert (await connections.open("ns", REF)).identity.secret_resource_version == "1"
+        clock.now += SECRET_AGE + 1
+        assert (await connections.open("ns", REF)).identity.secret_resource_version == "2"
+        assert it.tokens == 2
+
+
+async def test_a_missing_secret_is_found_as_soon_as_it_is_there() -> None:
+    async with world() as (_, kube, connections, _):
+        kept = kube.secrets.pop(("ns", "openstack"))
+        with pytest.raises(SecretMissing, match="openstack"):
+            await connections.open("ns", REF)
+        kube.secrets["ns", "openstack"] = kept
+        await connections.open("ns", REF)
+
+
+async def test_a_token_that_ends_soon_is_renewed_before_it_is_used() -> None:
+    async with world() as (it, _, connections, _):
+        it.token_life = timedelta(seconds=100)
+        await connections.open("ns", REF)
+        before = it.tokens
+        await connections.open("ns", REF)
+        assert it.tokens > before
+
+
+async def test_a_read_whose_token_was_revoked_logs_in_again_once() -> None:
+    async with world() as (it, _, connections, _):
+        it.valid_tokens = set()
+        found = await connections.open("ns", REF)
+        it.valid_tokens.clear()
+        await found.find_server(ServerRef(id=SERVER))
+        assert it.tokens == 2
+
+
+async def test_a_token_that_is_never_accepted_is_unavailable_not_missing() -> None:
+    async with world() as (it, _, connections, _):
+        found = await connections.open("ns", REF)
+        it.answers[f"/compute/v2.1/servers/{SERVER}"] = lambda _: (401, {})
+        with pytest.raises(CloudUnavailable, match="401"):
+            await found.find_server(ServerRef(id=SERVER))
+        assert it.paths() == [f"/compute/v2.1/servers/{SERVER}"] * 2
+
+
+async def test_a_refused_password_is_not_tried_again_at_once() -> None:
+    asked: list[bool] = []
+
+    def refuse() -> web.Response:
+        asked.append(True)
+        return web.json_response({"error": {"message": "no", "code": 401}}, status=401)
+
+    async with world() as (it, _, connections, _):
+        it.keystone = refuse
+        for _ in range(3):
+            with pytest.raises(CloudUnavailable, match="refuses the credentials") as caught:
+                await connections.open("ns", REF)
+        assert asked == [True]
+        assert caught.value.retry_after
+        assert "s3cret" not in str(caught.value)
+
+
+async def test_a_keystone_in_trouble_says_when_to_come_again() -> None:
+    async with world() as (it, _, connections, _):
+        it.keystone = lambda: web.Response(status=503, headers={"Retry-After": "11"})
+        with pytest.raises(CloudUnavailable, match="503") as caught:
+            await connections.open("ns", REF)
+        assert caught.value.retry_after == 11
+
+
+async def test_a_keystone_that_answers_nonsense_is_unavailable() -> None:
+    async with world() as (it, _, connections, _):
+        for body in (b"", b"[" * 10_000, b'{"token": []}', b'{"token": {"user": 1}}'):
+            it.keystone = lambda body=body: web.Response(  # type: ignore[misc]
+                status=201, body=body, headers={"X-Subject-Token": "t"}
+            )
+            with pytest.raises((CloudUnavailable, InvalidCredentials)):
+                await connections.open("ns", REF)
+
+
+async def test_nobody_listening_is_unavailable() -> None:
+    async with world() as (_, kube, connections, _):
+        kube.put(clouds_yaml("http://127.0.0.1:1"))
+        with pytest.raises(CloudUnavailable, match="refuses connections"):
+            await connections.open("ns", REF)
+
+
+async def test_a_nova_below_the_floor_is_not_supported() -> None:
+    async with world() as (it, _, connections, _):
+        it.newest = "2.60"
+        with pytest.raises(UnsupportedCloud, match=r"2\.65"):
+            await connections.open("ns", REF)
+
+
+async def test_a_region_without_nova_is_not_supported_in_words_that_help() -> None:
+    async with world() as (it, kube, connections, _):
+        kube.put(clouds_yaml(it.url, region_name="Elsewhere"))
+        with pytest.raises(UnsupportedCloud, match="Elsewhere"):
+            await connections.open("ns", REF)
+
+
+async def test_a_catalogue_may_not_lead_to_an_address_that_is_not_allowed() -> None:
+    async with cloud() as elsewhere, world() as (it, kube, _, _):
+        it.compute_url = f"{elsewhere.url}/compute/v2.1"
+        narrow = Connections(
+            config=Config(allowed_urls=(f"{it.url}/identity",), read_timeout=2.0), secrets=kube
+        )
+        with pytest.raises(InvalidCredentials, match="allowed_urls"):
+            await narrow.open("ns", REF)
+        await narrow.close()
+        assert elsewhere.asked == []
+
+
+async def test_a_read_is_never_redirected() -> None:
+    async with cloud() as elsewhere, world() as (it, _, connections, _):
+        found = await connections.open("ns", REF)
+        there = {"Location": f"{elsewhere.url}/compute/v2.1/servers/{SERVER}"}
+        it.answers[f"/compute/v2.1/servers/{SERVER}"] = lambda _: web.Response(
+            status=302, headers=there
+        )
+        with pytest.raises(CloudUnavailable, match="302"):
+            await found.find_server(ServerRef(id=SERVER))
+        assert elsewhere.asked == []
+
+
+async def test_a_read_without_an_answer_ends_in_time_and_is_not_repeated() -> None:
+    async with world(read_timeout=0.3) as (it, _, connections, _):
+        found = await connections.open("ns", REF)
+
+        async def never(_: web.Request) -> web.Response:
+            await asyncio.sleep(2)
+            return web.Response()
+
+        it.answers[f"/compute/v2.1/servers/{SERVER}"] = never
+        with pytest.raises(CloudUnavailable, match="in time"):
+            await found.find_server(ServerRef(id=SERVER))
+        assert len(it.paths()) == 1
+
+
+async def test_an_endless_answer_is_cut() -> None:
+    async with world() as (it, _, connections, _):
+        found = await connections.open("ns", REF)
+
+        async def pour(request: web.Request) -> web.StreamResponse:
+            response = web.StreamResponse()
+            await response.prepare(request)
+            try:
+                while True:
+                    await response.write(b"x" * 1_000_000)
+            except ConnectionError:
+                return response
+
+        it.answers[f"/compute/v2.1/servers/{SERVER}"] = pour
+        with pytest.raises(CloudUnavailable, match="longer than"):
+            await found.find_server(ServerRef(id=SERVER))
+
+
+async def send(found: NovaCloud) -> int:
+    request = NovaRequest(
+        name="os-resetState",
+        method="POST",
+        path=f"/servers/{SERVER}/action",
+        body={"os-resetState": {"state": "active"}},
+        microversion="2.65",
+    )
+    return (await found.send(request, uid="u", deadline=2, may_send=lambda: True)).status
+
+
+async def test_a_write_is_never_repeated_with_a_new_token_but_the_next_one_has_it() -> None:
+    async with world() as (it, _, connections, _):
+        it.valid_tokens = set()
+        found = await connections.open("ns", REF)
+        it.answers[f"/compute/v2.1/servers/{SERVER}/action"] = lambda _: web.Response(status=202)
+        it.valid_tokens.clear()
+        assert await send(found) == 401
+        assert await send(found) == 202
+        posts = [one for one in it.asked if one.path.endswith("/action")]
+        assert (len(posts), it.tokens) == (2, 2)
+
+
+async def test_a_write_without_a_token_was_never_sent() -> None:
+    async with world() as (it, _, connections, _):
+        it.token_life = timedelta(seconds=100)
+        found = await connections.open("ns", REF)
+        it.keystone = lambda: web.Response(status=500)
+        with pytest.raises(NeverSent):
+            await send(found)
+
+
+async def test_a_write_does_not_follow_credentials_to_another_endpoint() -> None:
+    async with cloud() as elsewhere, world() as (it, _, connections, _):
+        it.token_life = timedelta(seconds=100)
+        found = await connections.open("ns", REF)
+        it.compute_url = f"{elsewhere.url}/compute/v2.1"
+        with pytest.raises(NeverSent, match="another endpoint"):
+            await send(found)
+
+
+async def test_a_password_loses_one_newline_at_its_end() -> None:
+    async with world() as (_, kube, connections, _):
+        kube.put({"key": b" pass\n\n"}, labels=LABEL)
+        assert await connections.password("ns", "openstack", "key") == " pass\n"
+
+
+@pytest.mark.parametrize(
+    ("data", "labels", "words"),
+    [
+        ({"key": b"pass"}, {}, "usable-as"),
+        ({"key": b"pass"}, {"serveractions.dev/usable-as": "yes"}, "usable-as"),
+        ({"key": b"\n"}, LABEL, "empty"),
+        ({"key": b"\xff"}, LABEL, "UTF-8"),
+    ],
+)
+async def test_a_password_that_may_not_be_used_is_refused(
+    data: dict[str, bytes], labels: dict[str, str], words: str
+) -> None:
+    async with world() as (_, kube, connections, _):
+        kube.put(data, labels=labels)
+        with pytest.raises(InvalidCredentials, match=words):
+            await connections.password("ns", "openstack", "key")
+
+
+async def test_a_password_that_is_not_there_yet_is_waited_for() -> None:
+    async with world() as (_, kube, connections, _):
+        kube.put({}, labels=LABEL)
+        with pytest.raises(SecretMissing, match="key"):
+            await connections.password("ns", "openstack", "key")
+        with pytest.raises(SecretMissing):
+            await connections.password("ns", "other", "key")
