@@ -28,6 +28,9 @@ KEYSTONE = "keystone"
 GLANCE = "glance"
 NOVA = "nova"
 
+READY_WITHIN = 180.0
+"""Seconds; ten are enough unless several stacks start at once on a small machine."""
+
 IMAGE = "cirros"
 """Name of the public image that servers are booted from."""
 
@@ -92,6 +95,7 @@ class OpenStack:
             cwd=self.paths.state,
             ready=lambda: _answers(self.ports.nova),
             awaited="and Placement to answer",
+            ready_within=READY_WITHIN,
         )
 
     def _wsgi_process(self, service: str, port: int, config: Mapping[str, Path]) -> Process:
@@ -111,6 +115,7 @@ class OpenStack:
             cwd=self.paths.state,
             ready=lambda: _answers(port),
             awaited="to answer",
+            ready_within=READY_WITHIN,
         )
 
     def upload_image(self) -> None:

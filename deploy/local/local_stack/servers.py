@@ -41,7 +41,7 @@ class ServerFactory:
         """
         self.connection = connect(clouds_yaml, cloud)
         self._image: str | None = None
-        self._created: list[str] = []
+        self._created: set[str] = set()  # a set: its updates are safe between threads
 
     def __enter__(self) -> Self:
         return self
@@ -135,7 +135,7 @@ class ServerFactory:
                 if time.monotonic() > deadline:
                     raise StackError(f"server {server} is not deleted yet; see nova.log")
                 time.sleep(POLL)
-        self._created = [server for server in self._created if server not in chosen]
+        self._created.difference_update(chosen)
 
     def _boot(self, requests: list[dict[str, Any]]) -> list[str]:
         servers = []
@@ -145,7 +145,7 @@ class ServerFactory:
             )
             _expect_success(answer, f"create server {request['name']}")
             servers.append(answer.json()["server"]["id"])
-        self._created += servers
+        self._created.update(servers)
         for server in servers:
             self.wait_for(server)
         return servers

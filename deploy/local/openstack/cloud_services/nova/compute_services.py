@@ -30,7 +30,7 @@ class ComputeServices:
         self._computes: dict[str, Any] = {}
 
     def start(self, hosts: list[str]) -> None:
-        """Create the cells, start everything and make the hosts known to the scheduler."""
+        """Create the cells, start everything, and make the hosts known to the scheduler."""
         self._create_cells()
         self._start_service("nova-conductor", CONTROLLER)
         self._start_service("nova-scheduler", CONTROLLER)
@@ -64,6 +64,11 @@ class ComputeServices:
                 task(cell)
 
     def _create_cells(self) -> None:
+        """Create the cells, unless this is a restart and they exist."""
+        known = {cell.uuid: cell for cell in objects.CellMappingList.get_all(self._admin)}
+        self._cell = known.get(CELL_UUID)
+        if self._cell is not None:
+            return
         objects.CellMapping(
             context=self._admin,
             uuid=objects.CellMapping.CELL0_UUID,

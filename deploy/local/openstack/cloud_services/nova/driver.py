@@ -9,9 +9,11 @@ import functools
 import hashlib
 import io
 import sys
+import uuid
 from collections.abc import Callable
 from typing import Any
 
+from nova import context, exception, objects
 from nova.compute import task_states
 from nova.image import glance
 from nova.virt import fake
@@ -70,6 +72,22 @@ class LoopbackDriver(fake.FakeDriver):
     def __init__(self, virtapi: Any, read_only: bool = False) -> None:  # noqa: FBT001, FBT002 (Nova's)
         super().__init__(virtapi, read_only)
         self._jobs: dict[str, Job] = {}
+
+    @override
+    def init_host(self, host: str) -> None:
+        """Remember the servers of an earlier run, as a hypervisor would when Nova is restarted."""
+        super().init_host(host)
+        for server in objects.InstanceList.get_by_host(context.get_admin_context(), host):
+            self.instances[server.uuid] = fake.FakeInstance(
+                server.name, server.power_state, server.uuid
+            )
+
+    @override
+    def get_nodenames_by_uuid(self, refresh: bool = False) -> dict[str, str]:
+        """Give each node the same id after a restart; Nova's fake driver makes up new ones."""
+        del refresh
+        nodes = self.get_available_nodes()
+        return {str(uuid.uuid5(uuid.NAMESPACE_DNS, node)): node for node in nodes}
 
     @override
     def update_provider_tree(
@@ -157,18 +175,21 @@ class LoopbackDriver(fake.FakeDriver):
 
     def _must_be_here(self, instance: Any) -> None:
         if instance.uuid not in self.instances:
-            raise fake.exception.InstanceNotRunning(instance_id=instance.uuid)
+            raise exception.InstanceNotRunning(instance_id=instance.uuid)
 
 
-def _details(method: str, args: tuple[Any, ...]) -> dict[str, str]:
+def _details(method: str, args: tuple[Any, ...]) -> dict[str, Any]:
     """Return what else the record of a call should hold.
 
-    A test can tell which password arrived, while no copy of it lies about to be found by the test
-    that looks for leaked ones.
+    Of a password only a hash: a test can tell which one arrived, while no copy of it lies about to
+    be found by the test that looks for leaked ones. Of a live migration's first check what the user
+    asked for, which nothing in Nova's API shows afterwards.
     """
-    if method != "set_admin_password":
-        return {}
-    return {"password_sha256": hashlib.sha256(args[1].encode()).hexdigest()}
+    if method == "set_admin_password":
+        return {"password_sha256": hashlib.sha256(args[1].encode()).hexdigest()}
+    if method == "check_can_live_migrate_destination":
+        return dict(zip(("block_migration", "disk_over_commit"), args[4:6], strict=True))
+    return {}
 
 
 def _put_under_control(name: str) -> None:

@@ -13,7 +13,7 @@ from nova.api import wsgi
 from nova.api.openstack import wsgi_app
 from oslo_log import log
 
-from cloud_services import placement_api, web
+from cloud_services import placement_api, sqlite_pool, web
 from cloud_services.nova import driver, replacements
 from cloud_services.nova.compute_services import CONTROLLER, ComputeServices
 from cloud_services.nova.configuration import CONF, load
@@ -32,6 +32,7 @@ CONFIRM_POLL = 1.0
 def main() -> None:
     """Start everything, then wait for the end."""
     arguments = _arguments()
+    sqlite_pool.keep_connections_open()
     load(arguments.nova_conf)
     LOG.info("Nova is imported")
     replacements.replace_missing_services()
