@@ -9,7 +9,7 @@ threads, since requests' own of ten would open and drop connections.
 
 import ssl
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import requests
@@ -55,26 +55,30 @@ class _Guard(HTTPAdapter):
         addresses.check(request.url or "", self._allowed)
         end = time.monotonic() + self._seconds
         response = super().send(request, *args, **kwargs)
-        # The documented way to hand over a body that was read already is `_content`, as
-        # requests' own test adapters do it: `iter_content` would not be bounded in time.
-        response._content = b"".join(_bounded(response, end))  # noqa: SLF001
+        try:
+            # `content` of requests would be bounded neither in length nor in time.
+            response._content = _read(response.raw, end)  # noqa: SLF001
+        except BaseException:
+            # What is left unread must never be taken for the next answer.
+            response.raw.close()
+            raise
         return response
 
 
-def _bounded(response: requests.Response, end: float) -> Iterator[bytes]:
-    length = 0
+def _read(raw: Any, end: float) -> bytes:
+    """Read a body to its end, which gives the connection back to the pool."""
+    pieces, length = [], 0
     try:
-        while piece := response.raw.read1(65536, decode_content=True):
+        while piece := raw.read1(65536, decode_content=True):
             length += len(piece)
             if length > MAX_ANSWER:
                 raise AnswerRefused(f"the answer is longer than {MAX_ANSWER} bytes")
             if time.monotonic() > end:
                 raise AnswerRefused("the answer came too slowly")
-            yield piece
+            pieces.append(piece)
     except TransportError as error:
         raise requests.ConnectionError("the answer broke off") from error
-    finally:
-        response.raw.release_conn()
+    return b"".join(pieces)
 
 
 def open_session(

@@ -45,6 +45,7 @@ _SECRET = "adminPass"  # noqa: S105 - the name of the field
 _WITHHELD = "the answer is withheld: it may repeat the password"
 _QUOTES_NOTHING = re.compile(
     r"Instance [0-9a-f-]{36} |Cannot '|Unable to set password on instance$|Policy doesn't allow "
+    r"|Set admin password is not supported$|Guest agent is not enabled for the instance$"
     r"|The request you have made requires authentication|This server could not verify"
 )
 _DRIVER_FAILURE = re.compile(r"Failed to set admin password on |QEMU guest agent ")

@@ -13,6 +13,8 @@ from serveractions.cloud.tls import AuthorityFiles, Trust
 from serveractions.config import Config
 from serveractions.core.errors import InvalidCredentials, SecretMissing
 
+pytestmark = pytest.mark.timeout(10)
+
 AUTH = {
     "auth_url": "https://keystone.example:5000/v3",
     "username": "u",

@@ -13,6 +13,8 @@ from serveractions.core.errors import Ambiguous, NeverSent
 from serveractions.core.ports import Reply
 from unit.cloud.wire import Peer, Wire, answer, replying, serve
 
+pytestmark = pytest.mark.timeout(10)
+
 SERVER = "1bea47ed-f6a9-463b-b423-14b9cca9ad27"
 UID = "0c2b3a4d-5e6f-4a1b-8c9d-0e1f2a3b4c5d"
 NOVA_ID = "req-3f2c8a51-9f0e-4a3b-8f59-6a5d9e1c7b20"
