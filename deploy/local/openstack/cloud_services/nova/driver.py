@@ -84,10 +84,15 @@ class LoopbackDriver(fake.FakeDriver):
 
     @override
     def get_nodenames_by_uuid(self, refresh: bool = False) -> dict[str, str]:
-        """Give each node the same id after a restart; Nova's fake driver makes up new ones."""
+        """Name the nodes of this host; Nova's fake driver makes up new ids at each start."""
         del refresh
-        nodes = self.get_available_nodes()
-        return {str(uuid.uuid5(uuid.NAMESPACE_DNS, node)): node for node in nodes}
+        return {_node_id(node): node for node in self.get_available_nodes()}
+
+    @override
+    def get_available_resource(self, nodename: str) -> dict[str, Any]:
+        """Describe a node under the same id."""
+        resources: dict[str, Any] = super().get_available_resource(nodename)
+        return resources | {"uuid": _node_id(nodename)}
 
     @override
     def update_provider_tree(
@@ -176,6 +181,11 @@ class LoopbackDriver(fake.FakeDriver):
     def _must_be_here(self, instance: Any) -> None:
         if instance.uuid not in self.instances:
             raise exception.InstanceNotRunning(instance_id=instance.uuid)
+
+
+def _node_id(node: str) -> str:
+    """Return an id that is the same after a restart, or Nova would refuse its own node."""
+    return str(uuid.uuid5(uuid.NAMESPACE_DNS, node))
 
 
 def _details(method: str, args: tuple[Any, ...]) -> dict[str, Any]:
