@@ -21,8 +21,6 @@ from serveractions.config import Config
 from serveractions.core.errors import CloudUnavailable, InvalidCredentials, SecretMissing
 from serveractions.core.ports import CloudIdentity, Secret, Secrets
 
-log = logging.getLogger(__name__)
-
 SECRET_AGE = 10.0
 """A changed Secret takes effect within these seconds."""
 IDLE = 1800.0
@@ -83,7 +81,7 @@ class Connections:
         self._count = count
         self._clock = clock
         self._reads: dict[tuple[str, str], _Read] = {}
-        self._configurations: dict[tuple[str, str, str], CloudConfiguration] = {}
+        self._configurations: dict[tuple[str, str, str], CloudConfiguration | str] = {}
         self._logins: dict[str, _Kept] = {}
         self._threads: dict[tuple[str, str | None], ThreadPoolExecutor] = {}
         self._authorities = AuthorityFiles()
@@ -99,7 +97,7 @@ class Connections:
             ApiUnavailable: The Secret could not be read.
         """
         secret = await self._secret(namespace, ref.secret_name)
-        kept = self._login(secret, ref.cloud_name)
+        kept = await self._login(secret, ref.cloud_name)
         session = await kept.login.session()
         return NovaCloud(
             login=kept.login,
@@ -176,22 +174,35 @@ class Connections:
             if kept is not None and kept.task is task:
                 del self._reads[key]
 
-    def _login(self, secret: Secret, cloud_name: str) -> _Kept:
-        key = (secret.uid, secret.resource_version, cloud_name)
-        configuration = self._configurations.get(key)
-        if configuration is None:
-            configuration = read_clouds(secret.data, cloud_name=cloud_name, config=self._config)
+    async def _login(self, secret: Secret, cloud_name: str) -> _Kept:
+        configuration = await self._configuration(secret, cloud_name)
+        kept = self._logins.get(configuration.digest)
+        if kept is None:
             self._sweep()
+            kept = self._logins[configuration.digest] = self._new_login(configuration)
+        kept.used = self._clock()
+        return kept
+
+    async def _configuration(self, secret: Secret, cloud_name: str) -> CloudConfiguration:
+        key = (secret.uid, secret.resource_version, cloud_name)
+        known = self._configurations.get(key)
+        if known is None:
+            # Not on the event loop: a file made for it takes seconds to parse.
+            known = await asyncio.to_thread(self._read, secret, cloud_name)
             # An older version of the same Secret is not asked for again.
             for other in [one for one in self._configurations if _same_secret(one, key)]:
                 del self._configurations[other]
-            self._configurations[key] = configuration
-        kept = self._logins.get(configuration.digest)
-        if kept is None:
-            kept = self._new_login(configuration)
-            self._logins[configuration.digest] = kept
-        kept.used = self._clock()
-        return kept
+            self._configurations[key] = known
+        if isinstance(known, str):
+            raise InvalidCredentials(known)
+        return known
+
+    def _read(self, secret: Secret, cloud_name: str) -> CloudConfiguration | str:
+        """Return the configuration, or why there is none: that is kept as well."""
+        try:
+            return read_clouds(secret.data, cloud_name=cloud_name, config=self._config)
+        except InvalidCredentials as error:
+            return str(error)
 
     def _new_login(self, configuration: CloudConfiguration) -> _Kept:
         try:
@@ -221,7 +232,7 @@ class Connections:
         for digest in idle:
             del self._logins[digest]
         for name, configuration in list(self._configurations.items()):
-            if configuration.digest in idle:
+            if isinstance(configuration, str) or configuration.digest in idle:
                 del self._configurations[name]
         used = {
             (kept.login.configuration.auth_url, kept.login.configuration.region)

@@ -21,7 +21,7 @@ from serveractions.core.errors import InvalidCredentials, SecretMissing
 
 CLOUDS_KEY = "clouds.yaml"
 CACERT_KEY = "cacert"
-MAX_BYTES = 64 * 1024
+MAX_BYTES = 32 * 1024
 """No clouds.yaml in use comes near; checked before the parser sees a byte."""
 MAX_DEPTH = 12
 
@@ -264,7 +264,7 @@ def _verify(verify: Any, config: Config) -> bool:
 def _cacert(pem: bytes | None) -> str | None:
     if pem is None or not pem.strip():
         return None
-    if len(pem) > 16 * MAX_BYTES:
+    if len(pem) > 32 * MAX_BYTES:
         raise InvalidCredentials(
             f"the key '{CACERT_KEY}' is too long: leave only the cloud's own authority in it"
         )

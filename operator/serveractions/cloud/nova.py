@@ -4,7 +4,6 @@ Raw requests instead of openstacksdk's resource methods: those choose another mi
 cloud and in each release, and drop the request id that everything here depends on.
 """
 
-import logging
 import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -36,8 +35,6 @@ from serveractions.core.errors import (
     UnsupportedCloud,
 )
 from serveractions.core.ports import CloudIdentity, Reply
-
-log = logging.getLogger(__name__)
 
 CLOCK_DOUBT = timedelta(seconds=60)
 """How far our clock may be ahead of Nova's where Nova tells no time."""

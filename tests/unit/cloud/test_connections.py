@@ -131,6 +131,17 @@ async def test_a_changed_secret_is_seen_after_a_few_seconds() -> None:
         assert it.tokens == 2
 
 
+async def test_a_broken_secret_is_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with world() as (_, kube, connections, _):
+        kube.put({"clouds.yaml": b"[]"})
+        with pytest.raises(InvalidCredentials) as first:
+            await connections.open("ns", REF)
+        monkeypatch.delattr("serveractions.cloud.connections.read_clouds")
+        with pytest.raises(InvalidCredentials) as again:
+            await connections.open("ns", REF)
+        assert str(first.value) == str(again.value)
+
+
 async def test_a_missing_secret_is_found_as_soon_as_it_is_there() -> None:
     async with world() as (_, kube, connections, _):
         kept = kube.secrets.pop(("ns", "openstack"))
