@@ -52,9 +52,9 @@ class Overdue(Enum):
 def overdue(resource: Resource, status: Status, now: datetime) -> Overdue:
     """Say what the deadline of an accepted action asks for."""
     if status.deadline_time is not None:
-        return Overdue.END if now > status.deadline_time + FOLLOW_LIMIT else Overdue.FOLLOW
+        return Overdue.END if now >= status.deadline_time + FOLLOW_LIMIT else Overdue.FOLLOW
     limit = deadline(resource, status)
-    if limit is None or now <= limit:
+    if limit is None or now < limit:  # at the limit: a step is timed for it
         return Overdue.NO
     spec = resource.spec
     acts = isinstance(spec, ServerLiveMigrationSpec) and spec.on_deadline is not OnDeadline.FAIL

@@ -1,0 +1,512 @@
+"""A small Nova and Glance: takes the seven actions and their follow-ups, keeps the records that the
+real ones keep, and goes on by itself as virtual time passes.
+
+It counts what it accepted for whom, which is what the operator promises about, and it can be told
+how to answer the next write: refuse it, lose the reply, lose the request, not be there.
+"""
+
+import heapq
+import itertools
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from serveractions.actions.action import NovaRequest
+from serveractions.actions.observation import (
+    ActionEvent,
+    Image,
+    InstanceAction,
+    Migration,
+    Server,
+)
+from serveractions.core.errors import Ambiguous, NeverSent
+from serveractions.core.ports import Reply
+
+SERVER_ID = "1bea47ed-f6a9-463b-b423-14b9cca9ad27"
+PROJECT = "operator-project"
+
+
+@dataclass
+class Machine:
+    """A server as Nova has it on record."""
+
+    id: str = SERVER_ID
+    name: str = "web-1"
+    status: str = "ACTIVE"
+    vm_state: str = "active"
+    task: str | None = None
+    host: str = "compute-1"
+    locked: bool = False
+    volume_backed: bool = False
+    progress: int | None = None
+    password: str | None = None
+
+    def be(self, status: str, vm_state: str, task: str | None = None) -> None:
+        """Set the state."""
+        self.status, self.vm_state, self.task = status, vm_state, task
+
+    @property
+    def seen(self) -> Server:
+        """The server as the API shows it to an administrator."""
+        return Server(
+            id=self.id,
+            name=self.name,
+            status=self.status,
+            vm_state=self.vm_state,
+            task_state=self.task,
+            host=self.host,
+            host_id=f"hash-of-{self.host}",
+            project_id=PROJECT,
+            volume_backed=self.volume_backed,
+            locked=self.locked,
+            progress=self.progress,
+        )
+
+
+@dataclass
+class Move:
+    """A migration as Nova has it on record."""
+
+    id: int
+    uuid: str
+    status: str
+    type: str
+    server_id: str
+    source: str
+    dest: str
+    created: datetime
+    user_id: str | None = None
+
+    @property
+    def seen(self) -> Migration:
+        """The migration as os-migrations shows it."""
+        return Migration(
+            id=self.id,
+            uuid=self.uuid,
+            status=self.status,
+            type=self.type,
+            server_id=self.server_id,
+            source_host=self.source,
+            dest_host=self.dest,
+            created=self.created,
+            user_id=self.user_id,
+        )
+
+
+@dataclass
+class Record:
+    """An instance action; the result of an event is None while it runs."""
+
+    action: str
+    request_id: str
+    server_id: str
+    user_id: str
+    started: datetime
+    events: dict[str, str | None] = field(default_factory=dict)
+    details: str | None = None
+
+    @property
+    def seen(self) -> InstanceAction:
+        """The record as os-instance-actions shows it."""
+        events = tuple(
+            ActionEvent(name=name, result=result, finished=result is not None, details=self.details)
+            for name, result in self.events.items()
+        )
+        return InstanceAction(
+            action=self.action,
+            request_id=self.request_id,
+            user_id=self.user_id,
+            project_id=PROJECT,
+            start_time=self.started,
+            message="Error" if "Error" in self.events.values() else None,
+            events=events,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A write that Nova has taken."""
+
+    uid: str
+    name: str
+    server_id: str
+    microversion: str
+    time: datetime
+    body: Mapping[str, Any] | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """Answer the next write with a status and take nothing."""
+
+    status: int
+    message: str = ""
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LoseReply:
+    """Take the next write; nobody hears of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoseRequest:
+    """The next write is lost on its way; nobody hears of that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unreachable:
+    """No connection for the next write."""
+
+
+Answer = Refuse | LoseReply | LoseRequest | Unreachable
+
+
+class Nova:
+    """One cloud.
+
+    Attributes:
+        accepted: All writes that it has taken.
+        arrived: The names of all writes that reached it, refused ones too.
+        answers: How the next writes are answered; accepted where it is empty.
+        released: The release decides whether resetNetwork is there still (23 removed it).
+        doomed: Ends the next migration by this error of the scheduler instead of moving.
+    """
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self._now = now
+        self.machines: dict[str, Machine] = {}
+        self.records: list[Record] = []
+        self.moves: list[Move] = []
+        self.images: dict[str, Image] = {}
+        self.accepted: list[Accepted] = []
+        self.arrived: list[str] = []
+        self.answers: deque[Answer] = deque()
+        self.release = 22
+        self.doomed: str | None = None
+        self.live_seconds = 20.0
+        self._numbers = itertools.count(1)
+        self._agenda: list[tuple[datetime, int, Callable[[], None]]] = []
+        self.add(Machine())
+
+    def add(self, machine: Machine) -> Machine:
+        """Boot a server."""
+        self.machines[machine.id] = machine
+        return machine
+
+    @property
+    def time(self) -> datetime:
+        """Nova's clock, as a Date header tells it."""
+        return self._now().replace(microsecond=0)
+
+    def catch_up(self) -> None:
+        """Let everything happen that is due by now."""
+        while self._agenda and self._agenda[0][0] <= self._now():
+            _, _, happen = heapq.heappop(self._agenda)
+            happen()
+
+    def times(self, uid: str, name: str) -> int:
+        """Return how often a write of this name was taken for an object."""
+        return sum((each.uid, each.name) == (uid, name) for each in self.accepted)
+
+    def post(self, request: NovaRequest, *, uid: str, user_id: str) -> Reply:
+        """Answer a write."""
+        self.catch_up()
+        answer = self.answers.popleft() if self.answers else None
+        match answer:
+            case Unreachable():
+                raise NeverSent("connection refused")
+            case LoseRequest():
+                raise Ambiguous("the connection broke")
+            case Refuse(status, message, retry_after):
+                self.arrived.append(request.name)
+                request_id = self._request_id()
+                return Reply(
+                    status=status, request_id=request_id, message=message, retry_after=retry_after
+                )
+        self.arrived.append(request.name)
+        reply = self._take(request, uid, user_id)
+        if isinstance(answer, LoseReply):
+            raise Ambiguous("the connection broke")
+        return reply
+
+    def foreign_migration(self, kind: str = "migration", status: str = "migrating") -> Move:
+        """Have somebody else migrate the server."""
+        return self._move(self.machines[SERVER_ID], kind, status, "somebody")
+
+    def settle_by_somebody(self, name: str) -> None:
+        """Have somebody else confirm or revert the newest migration."""
+        handle = {"confirmResize": self._confirm, "revertResize": self._revert}[name]
+        handle(self.machines[SERVER_ID], {}, "somebody", self._request_id())
+
+    def _take(self, request: NovaRequest, uid: str, user_id: str) -> Reply:
+        machine = self.machines.get(request.path.split("/")[2])
+        request_id = self._request_id()
+        if machine is None:
+            return Reply(status=404, request_id=request_id, message="Instance could not be found.")
+        reply = self._handlers()[request.name](
+            machine, dict(request.body or {}), user_id, request_id
+        )
+        if reply.status < 300:
+            self.accepted.append(
+                Accepted(
+                    uid, request.name, machine.id, request.microversion, self.time, request.body
+                )
+            )
+        return reply
+
+    def _handlers(self) -> dict[str, Callable[[Machine, dict[str, Any], str, str], Reply]]:
+        return {
+            "createBackup": self._backup,
+            "migrate": self._migrate,
+            "os-migrateLive": self._migrate_live,
+            "os-resetState": self._reset_state,
+            "changePassword": self._change_password,
+            "resetNetwork": self._reset_network,
+            "injectNetworkInfo": lambda _m, _b, _u, request_id: Reply(
+                status=202, request_id=request_id
+            ),
+            "confirmResize": self._confirm,
+            "revertResize": self._revert,
+            "abort": self._abort,
+            "force_complete": self._force_complete,
+        }
+
+    def _backup(self, machine: Machine, body: dict[str, Any], user: str, request_id: str) -> Reply:
+        if busy := self._busy(machine, "createBackup", request_id):
+            return busy
+        asked = body["createBackup"]
+        record = self._record("createBackup", machine, user, request_id, "compute_backup_instance")
+        machine.task = "image_snapshot"
+        image_id = f"image-{next(self._numbers)}"
+        properties = asked["metadata"] | {
+            "backup_type": asked["backup_type"],
+            "instance_uuid": machine.id,
+        }
+
+        def image(status: str, size: int | None = None) -> None:
+            known = self.images.get(image_id)
+            self.images[image_id] = Image(
+                id=image_id,
+                name=asked["name"],
+                status=status,
+                size=size,
+                created=known.created if known else self.time,
+                properties=properties,
+            )
+
+        def done() -> None:
+            image("active", 4096)
+            machine.task = None
+
+        def rotated() -> None:
+            backups = self.backups(machine.id, asked["backup_type"])
+            for old in backups[asked["rotation"] :]:
+                del self.images[old.id]
+            record.events["compute_backup_instance"] = "Success"
+
+        image("queued")
+        self._later(2, lambda: image("saving"))
+        self._later(8, done)
+        self._later(9, rotated)
+        return Reply(status=202, request_id=request_id, body={"image_id": image_id})
+
+    def backups(self, server_id: str, backup_type: str) -> list[Image]:
+        """Return the backups of a server and type, newest first."""
+        of = {"instance_uuid": server_id, "backup_type": backup_type}
+        found = [each for each in self.images.values() if of.items() <= each.properties.items()]
+        return sorted(found, key=lambda each: each.created, reverse=True)
+
+    def _migrate(self, machine: Machine, body: dict[str, Any], user: str, request_id: str) -> Reply:
+        if busy := self._busy(machine, "migrate", request_id):
+            return busy
+        if machine.vm_state == "resized":
+            return self._wrong_state(machine, "migrate", request_id)
+        record = self._record("migrate", machine, user, request_id, "cold_migrate")
+        machine.task = "resize_prep"
+        if self._fails(record, machine, "cold_migrate"):
+            return Reply(status=202, request_id=request_id)
+        move = self._move(machine, "migration", "pre-migrating", user)
+
+        def moving() -> None:
+            move.status = "migrating"
+            machine.be("RESIZE", "active", "resize_migrating")
+
+        def moved() -> None:
+            move.status = "finished"
+            machine.host = move.dest
+            machine.be("VERIFY_RESIZE", "resized")
+            record.events["cold_migrate"] = "Success"
+
+        self._later(3, moving)
+        self._later(12, moved)
+        return Reply(status=202, request_id=request_id)
+
+    def _migrate_live(
+        self, machine: Machine, body: dict[str, Any], user: str, request_id: str
+    ) -> Reply:
+        if busy := self._busy(machine, "os-migrateLive", request_id):
+            return busy
+        event = "conductor_live_migrate_instance"
+        record = self._record("live-migration", machine, user, request_id, event)
+        machine.be("MIGRATING", "active", "migrating")
+        if self._fails(record, machine, event):
+            return Reply(status=202, request_id=request_id)
+        move = self._move(machine, "live-migration", "accepted", user)
+
+        def become(status: str, percent: int) -> Callable[[], None]:
+            def happen() -> None:
+                if move.status not in ("cancelled", "completed"):
+                    move.status = status
+                    machine.progress = percent
+
+            return happen
+
+        self._later(1, become("preparing", 0))
+        self._later(2, become("running", 1))
+        for step in range(1, 10):
+            self._later(2 + step * self.live_seconds / 10, become("running", 10 * step))
+        self._later(2 + self.live_seconds, lambda: self._live_done(machine, move))
+        record.events[event] = "Success"
+        return Reply(status=202, request_id=request_id)
+
+    def _live_done(self, machine: Machine, move: Move) -> None:
+        if move.status not in ("cancelled", "completed"):
+            move.status = "completed"
+            machine.host, machine.progress = move.dest, None
+            machine.be("ACTIVE", "active")
+
+    def _abort(self, machine: Machine, body: dict[str, Any], user: str, request_id: str) -> Reply:
+        move = next((each for each in self.moves if each.server_id == machine.id), None)
+        if move is None or move.status not in ("queued", "preparing", "running"):
+            return Reply(status=400, request_id=request_id, message="Migration is not running")
+
+        def aborted() -> None:
+            if move.status != "completed":
+                move.status, machine.progress = "cancelled", None
+                machine.be("ACTIVE", "active")
+
+        self._later(2, aborted)
+        return Reply(status=202, request_id=request_id)
+
+    def _force_complete(
+        self, machine: Machine, body: dict[str, Any], user: str, request_id: str
+    ) -> Reply:
+        move = self.moves[0]
+        if move.status != "running":
+            return Reply(status=400, request_id=request_id, message="Migration is not running")
+        self._later(3, lambda: self._live_done(machine, move))
+        return Reply(status=202, request_id=request_id)
+
+    def _confirm(self, machine: Machine, body: dict[str, Any], user: str, request_id: str) -> Reply:
+        move = self._finished(machine)
+        if move is None:
+            return self._wrong_state(machine, "confirmResize", request_id)
+        move.status = "confirming"
+
+        def confirmed() -> None:
+            move.status = "confirmed"
+            machine.be("ACTIVE", "active")
+
+        self._later(4, confirmed)
+        return Reply(status=204, request_id=request_id)
+
+    def _revert(self, machine: Machine, body: dict[str, Any], user: str, request_id: str) -> Reply:
+        move = self._finished(machine)
+        if move is None:
+            return self._wrong_state(machine, "revertResize", request_id)
+        move.status = "reverting"
+        machine.be("REVERT_RESIZE", "resized", "resize_reverting")
+
+        def reverted() -> None:
+            move.status = "reverted"
+            machine.host = move.source
+            machine.be("ACTIVE", "active")
+
+        self._later(4, reverted)
+        return Reply(status=202, request_id=request_id)
+
+    def _finished(self, machine: Machine) -> Move | None:
+        """Return the migration that Nova would settle: the newest that waits, whoever made it."""
+        if machine.status != "VERIFY_RESIZE":
+            return None
+        of = (each for each in self.moves if each.server_id == machine.id)
+        return next((each for each in of if each.status == "finished"), None)
+
+    def _reset_state(
+        self, machine: Machine, body: dict[str, Any], user: str, request_id: str
+    ) -> Reply:
+        state = body["os-resetState"]["state"]
+        self._record("resetState", machine, user, request_id)
+        machine.be(state.upper(), state)
+        return Reply(status=202, request_id=request_id)
+
+    def _change_password(
+        self, machine: Machine, body: dict[str, Any], user: str, request_id: str
+    ) -> Reply:
+        if busy := self._busy(machine, "changePassword", request_id):
+            return busy
+        record = self._record(
+            "changePassword", machine, user, request_id, "compute_set_admin_password"
+        )
+        machine.password = body["changePassword"]["adminPass"]
+        record.events["compute_set_admin_password"] = "Success"
+        return Reply(status=202, request_id=request_id)
+
+    def _reset_network(
+        self, machine: Machine, body: dict[str, Any], user: str, request_id: str
+    ) -> Reply:
+        if self.release >= 23:
+            return Reply(status=410, request_id=request_id, message="This resource is no longer")
+        return Reply(status=202, request_id=request_id)
+
+    def _busy(self, machine: Machine, action: str, request_id: str) -> Reply | None:
+        if machine.task is None:
+            return None
+        message = (
+            f"Cannot '{action}' instance {machine.id} while it is in task_state {machine.task}"
+        )
+        return Reply(status=409, request_id=request_id, message=message)
+
+    def _wrong_state(self, machine: Machine, action: str, request_id: str) -> Reply:
+        message = f"Cannot '{action}' instance {machine.id} while it is in vm_state"
+        return Reply(status=409, request_id=request_id, message=f"{message} {machine.vm_state}")
+
+    def _fails(self, record: Record, machine: Machine, event: str) -> bool:
+        if self.doomed is None:
+            return False
+        details = self.doomed
+
+        def fail() -> None:
+            record.events[event] = "Error"
+            record.details = details
+            machine.be("ACTIVE", "active")
+
+        self._later(1, fail)
+        return True
+
+    def _record(
+        self, action: str, machine: Machine, user: str, request_id: str, event: str | None = None
+    ) -> Record:
+        record = Record(action, request_id, machine.id, user, self.time)
+        if event is not None:
+            record.events[event] = None
+        self.records.insert(0, record)
+        return record
+
+    def _move(self, machine: Machine, kind: str, status: str, user: str) -> Move:
+        number = next(self._numbers)
+        dest = "compute-2" if machine.host == "compute-1" else "compute-1"
+        uuid = f"5d3a1f0c-52f5-4c0e-8f6d-{number:012}"
+        move = Move(number, uuid, status, kind, machine.id, machine.host, dest, self.time, user)
+        self.moves.insert(0, move)
+        return move
+
+    def _request_id(self) -> str:
+        return f"req-{next(self._numbers):08}"
+
+    def _later(self, seconds: float, happen: Callable[[], None]) -> None:
+        due = self._now() + timedelta(seconds=seconds)
+        heapq.heappush(self._agenda, (due, next(self._numbers), happen))
