@@ -94,8 +94,8 @@ class ServerRef(RuledModel):
     """Nova's id of the server, a UUID in lower case. The safe choice: names can be used again.
     Example: `1bea47ed-f6a9-463b-b423-14b9cca9ad27`."""
     name: Name | None = None
-    """The server's exact name. It must match one server among those that the credentials see (in
-    all projects, for an administrator); it is looked up when the action is about to be sent, and
+    """The server's exact name. It must match one server in the project of the credentials, for an
+    administrator too; it is looked up when the action is about to be sent, and
     `status.server.id` says what was found. Example: `web-1`."""
 
 

@@ -208,6 +208,8 @@ def _subject(resource: Resource, status: Status, action: Action, now: datetime) 
         image_id=status.image.id if status.image else None,
         backup_type=spec.backup_type if isinstance(spec, ServerBackupSpec) else None,
         looks=action.looks,
+        endpoint=status.intent.endpoint if status.intent else None,
+        project_id=status.intent.project_id if status.intent else None,
         urgent=status.phase is not Phase.AWAITING_DECISION
         and (young or not long or _ending(status)),
     )
