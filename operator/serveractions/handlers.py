@@ -8,7 +8,7 @@ import asyncio
 import logging
 import signal
 import threading
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any, Protocol
 
 import kopf
@@ -16,6 +16,7 @@ import kopf
 from serveractions.api.kinds import GROUP, KINDS, VERSION
 from serveractions.config import Config
 from serveractions.kube.client import Credentials
+from serveractions.kube.task_scope import TaskScope, outside
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +43,7 @@ def build_registry(
         login: Returns fresh credentials; asked at the start and at each 401 of the API server.
     """
     registry = kopf.OperatorRegistry()
+    ours = outside()  # tasks that the inbox starts are not kopf's, and do not end with it
 
     @kopf.on.login(registry=registry, backoff=5)
     async def log_in(**_: Any) -> kopf.ConnectionInfo:
@@ -51,7 +53,7 @@ def build_registry(
 
         @kopf.on.event(GROUP, VERSION, kind.plural, registry=registry, id=kind.plural)
         async def tell(event: kopf.RawEvent, **_: Any) -> None:
-            (inbox.left if event["type"] == "DELETED" else inbox.seen)(event["object"])
+            ours.run(inbox.left if event["type"] == "DELETED" else inbox.seen, event["object"])
 
     return registry
 
@@ -81,7 +83,7 @@ async def watch(
 
     `kopf.operator` would, when it ends, cancel every task of the event loop that is younger than
     itself: also the one that is recording what Nova has just accepted. So its tasks are started and
-    stopped here, and nothing else is touched.
+    stopped here, and nothing else is touched. A single watch that fails ends all of them.
 
     Args:
         config: Says which namespaces to watch.
@@ -93,23 +95,30 @@ async def watch(
     Raises:
         Exception: Whatever ended a watch for good: a process that sees nothing must not live on.
     """
-    tasks = await kopf.spawn_tasks(
-        registry=registry,
-        settings=settings,
-        clusterwide=not config.watch_namespaces,
-        namespaces=config.watch_namespaces,
-        standalone=True,
-        stop_flag=stop,
-        ready_flag=ready,
-    )
-    _take_back_signals(stop)
+
+    async def begin() -> Collection[asyncio.Task[Any]]:
+        tasks = await kopf.spawn_tasks(
+            registry=registry,
+            settings=settings,
+            clusterwide=not config.watch_namespaces,
+            namespaces=config.watch_namespaces,
+            standalone=True,
+            stop_flag=stop,
+            ready_flag=ready,
+        )
+        _take_back_signals(stop)
+        return tasks
+
+    scope = TaskScope()
     try:
+        tasks = await scope.run(begin())
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
         ended = [task for task in tasks if task.done()]
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
+    finally:
+        await scope.end(first=lambda task: task.get_name().startswith("watcher for "))
     for task in ended:
         task.result()
     if not stop.is_set():

@@ -2,7 +2,9 @@
 
 import asyncio
 import logging
+import os
 import re
+import signal
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -161,6 +163,38 @@ async def test_stopping_leaves_the_other_tasks_of_the_process_alone(api: Api) ->
     await asyncio.sleep(0)
     assert not younger.done()
     younger.cancel()
+
+
+async def test_sigterm_means_stop_and_nothing_more(api: Api) -> None:
+    stop, ready = asyncio.Event(), asyncio.Event()
+    config, settings = Config(), kopf.OperatorSettings()
+    kopf_settings.configure(settings, config)
+    registry = handlers.build_registry(Recorder(), login=api.credentials)
+    task = asyncio.create_task(
+        handlers.watch(config=config, registry=registry, settings=settings, stop=stop, ready=ready)
+    )
+    await ready.wait()
+    os.kill(os.getpid(), signal.SIGTERM)
+    async with asyncio.timeout(20):
+        await task
+    assert stop.is_set()
+
+
+async def test_a_watch_that_is_refused_ends_with_an_error(
+    api: Api, kubernetes: ControlPlane, namespace: str
+) -> None:
+    stop, ready = asyncio.Event(), asyncio.Event()
+    config, settings = Config(watch_namespaces=(namespace,)), kopf.OperatorSettings()
+    kopf_settings.configure(settings, config)
+    settings.networking.error_backoffs = ()
+    settings.watching.field_selectors["serveractions.dev", "v1alpha1", "serverbackups"] = "no=thing"
+    registry = handlers.build_registry(Recorder(), login=api.credentials)
+    async with asyncio.timeout(20):
+        with pytest.raises(Exception, match="no"):  # whatever kopf raises; it is not swallowed
+            await handlers.watch(
+                config=config, registry=registry, settings=settings, stop=stop, ready=ready
+            )
+    assert not stop.is_set()
 
 
 async def test_a_watch_outlives_a_restart_of_the_api_server(

@@ -27,8 +27,8 @@ JSON = "application/json"
 CONNECT_TIMEOUT = 5.0
 REQUEST_TIMEOUT = 30.0
 """Seconds for connecting, and for the whole of one request."""
-CONNECTIONS = 64
-"""Connections at most; more requests than that wait for a free one."""
+UNLIMITED = 0
+"""Connections: the number of workers bounds them, and a Lease must never wait for a free one."""
 
 OK = 200
 REDIRECT = 300
@@ -83,7 +83,7 @@ async def configure(kubeconfig: str | None) -> Configuration:
         await kubeconfig_loader.load_kube_config(
             config_file=kubeconfig, client_configuration=configuration, persist_config=False
         )
-    configuration.connection_pool_maxsize = CONNECTIONS
+    configuration.connection_pool_maxsize = UNLIMITED
     # Proxy variables are there for the clouds; the API server is not behind them.
     configuration.client_session_kwargs = {"trust_env": False}
     return configuration
@@ -164,7 +164,7 @@ class Api:
                 url,
                 header_params=headers,
                 body=body,
-                _request_timeout=aiohttp.ClientTimeout(total=seconds, connect=CONNECT_TIMEOUT),
+                _request_timeout=aiohttp.ClientTimeout(total=seconds, sock_connect=CONNECT_TIMEOUT),
             )
             status: int = answer.status
             text: bytes = await answer.read()

@@ -53,10 +53,12 @@ class KubeObjects:
     async def write_status(self, resource: Resource, status: Status) -> Resource:
         """Write `status` in place of `resource.status`. Raises StatusRefused."""
         metadata = {"resourceVersion": resource.resource_version}
-        change = difference(resource.status.to_wire(), status.to_wire())
+        wire = status.to_wire()
+        change = difference(resource.status.to_wire(), wire)
         path = f"{paths.single(resource.kind, resource.key)}/status"
         stored = await self._write(resource, path, {"metadata": metadata, "status": change})
-        if stored.status.to_wire() != status.to_wire():
+        # Compared as values first, which is quick; on the wire, times and texts may be shorter.
+        if stored.status != status and stored.status.to_wire() != wire:
             # It validates, and yet something else was stored: a webhook, or defaults of another
             # release's CRD.
             raise StatusRefused(f"the API server stored another status for {resource.key}")
