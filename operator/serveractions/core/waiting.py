@@ -100,7 +100,10 @@ class Waiting:
             return None
         self._stand(resource, server.id)
         if isinstance(check, Wait):
-            return await self._hold(entry, Held(check.reason, check.message), seen.status)
+            # what keeps Nova busy may be an object of ours: naming it says more
+            ahead = self._not_our_turn(resource, action, server.id)
+            held = ahead or Held(check.reason, check.message)
+            return await self._hold(entry, held, seen.status)
         if self.stopping or self._leases.remaining(server.id) <= 0:
             self._recorder.release(resource.key)
             return (
