@@ -13,7 +13,7 @@ from e2e.world import World
 from serveractions.api.kinds import BY_NAME, GROUP, VERSION
 
 POLL = 0.2
-WITHIN = 60.0
+WITHIN = 120.0
 
 
 class FinalMismatchError(AssertionError):
@@ -63,8 +63,8 @@ class Stage:
             self.world.stack.openstack.control.host_up(host)
         if self.servers:
             self.world.stack.openstack.control.reset(list(self.servers.values()))
-        if self.case.alone and not self.world.operator_runs:
-            self.world.start_operator()
+        if self.case.alone:
+            self.world.restore_operator()
         self.session.close()
 
     def server(self, handle: str) -> str:

@@ -41,13 +41,15 @@ class World:
     _connections: dict[str, Any] = field(default_factory=dict)
     _factories: dict[str, ServerFactory] = field(default_factory=dict)
     _lock: threading.RLock = field(default_factory=threading.RLock)
+    _settings: dict[str, str] | None = None
+    """With which the operator runs; None while it does not."""
 
     def connection(self, cloud: str = "admin") -> Any:
         """Return an openstacksdk connection, logged in once for all cases."""
         with self._lock:
             if cloud not in self._connections:
-                self._connections[cloud] = servers.connect(self.stack.openstack.clouds_yaml, cloud)
-                self._connections[cloud].authorize()
+                clouds_yaml = self.stack.openstack.clouds_yaml
+                self._connections[cloud] = _ready(servers.connect(clouds_yaml, cloud))
             return self._connections[cloud]
 
     def factory(self, cloud: str) -> ServerFactory:
@@ -55,7 +57,7 @@ class World:
         with self._lock:
             if cloud not in self._factories:
                 factory = ServerFactory(self.stack.openstack.clouds_yaml, cloud)
-                factory.connection.authorize()
+                _ready(factory.connection)
                 self._factories[cloud] = factory
             return self._factories[cloud]
 
@@ -68,28 +70,26 @@ class World:
         session.headers["Authorization"] = f"Bearer {plane.credentials.admin_token}"
         return session
 
-    @property
-    def operator_runs(self) -> bool:
-        """Whether the operator's process is there."""
-        try:
-            self.stack.supervisor.pid(OPERATOR)
-        except KeyError:
-            return False
-        return True
+    def restore_operator(self) -> None:
+        """See to it that the operator runs, with the settings that all cases share."""
+        if self._settings not in (None, SETTINGS):
+            self.stop_operator()
+        if self._settings is None:
+            self.start_operator()
 
     def start_operator(self, settings: Mapping[str, Any] | None = None) -> None:
         """Start the operator and wait until it holds its Leases."""
         changed = {_flag(name): str(value) for name, value in (settings or {}).items()}
         supervisor, plane = self.stack.supervisor, self.stack.kubernetes
+        self._settings = {**SETTINGS, **changed}
         supervisor.start(
-            operator_process.process(
-                supervisor, plane, name=OPERATOR, flags={**SETTINGS, **changed}
-            )
+            operator_process.process(supervisor, plane, name=OPERATOR, flags=self._settings)
         )
 
     def kill_operator(self) -> None:
         """End the operator without any warning."""
         self.stack.supervisor.kill(OPERATOR)
+        self._settings = None
 
     def stop_operator(self) -> None:
         """End the operator as a kubelet does, and check that it went in good order."""
@@ -102,8 +102,17 @@ class World:
             assert time.monotonic() < deadline, f"still running {STOP_WITHIN:g} s after SIGTERM"
             time.sleep(POLL)
         process = supervisor.stop(OPERATOR)
+        self._settings = None
         ended = (seen.si_code, seen.si_status)
         assert ended == (os.CLD_EXITED, 0), f"ended with {ended} after SIGTERM: see {process.log}"
+
+
+def _ready(connection: Any) -> Any:
+    """Log in, and keep no connection open: one that Nova is about to close fails the next POST."""
+    connection.authorize()
+    for service in (connection.compute, connection.image):
+        service.additional_headers["Connection"] = "close"
+    return connection
 
 
 def _flag(name: str) -> str:
