@@ -51,6 +51,7 @@ class Store:
     def __init__(self, now: Callable[[], datetime]) -> None:
         self._now = now
         self._objects: dict[tuple[str, str, str], Json] = {}
+        self._parsed: dict[Key, Resource] = {}
         self._versions = itertools.count(100)
         self._uids = itertools.count(1)
         self.watchers: list[Watcher] = []
@@ -86,13 +87,14 @@ class Store:
         }
         assert (kind, namespace, name) not in self._objects, "such an object exists"
         self._objects[kind, namespace, name] = body
-        resource = parse(body)
+        resource = self._parse(body)
         self._tell(resource, was_unfinished=True)
         return resource.key
 
     def get(self, key: Key) -> Resource:
         """Return the object as it is stored. Raises ObjectGone."""
-        return parse(self._body(key))
+        self._body(key)
+        return self._parsed[key]
 
     def edit(self, key: Key, **spec: Any) -> Resource:
         """Change fields of the spec, as a person does; None takes a field away."""
@@ -112,6 +114,12 @@ class Store:
         body["metadata"]["annotations"] = {k: v for k, v in kept.items() if v is not None}
         return self._changed(body)
 
+    def begin_deletion(self, key: Key) -> Resource:
+        """Delete an object that somebody's finalizer keeps for now."""
+        body = self._body(key)
+        body["metadata"]["deletionTimestamp"] = rfc3339(self._now())
+        return self._changed(body)
+
     def lose_status(self, key: Key) -> Resource:
         """Set the status back to the schema's default, as a restore without statuses does."""
         body = self._body(key)
@@ -128,7 +136,7 @@ class Store:
     def write_status(self, resource: Resource, status: Status) -> Resource:
         """Write a status, against the version that was read."""
         body = self._matching(resource)
-        was_unfinished = not parse(body).status.phase.finished
+        was_unfinished = not self._parsed[resource.key].status.phase.finished
         body["status"] = status.to_wire()
         self.writes.append(Write(resource.key, "status", status.phase))
         return self._changed(body, was_unfinished=was_unfinished)
@@ -136,7 +144,7 @@ class Store:
     def remove(self, key: Key) -> None:
         """Delete an object, as a person does."""
         resource = self.get(key)
-        del self._objects[key[:3]]
+        del self._objects[key[:3]], self._parsed[key]
         if not resource.status.phase.finished:
             self._tell_left(key)
         self.changed.set()
@@ -148,7 +156,7 @@ class Store:
 
     def all(self) -> list[Resource]:
         """Return all objects."""
-        return [parse(body) for body in self._objects.values()]
+        return list(self._parsed.values())
 
     def _body(self, key: Key) -> Json:
         body = self._objects.get(key[:3])
@@ -167,11 +175,17 @@ class Store:
 
     def _changed(self, body: Json, *, was_unfinished: bool | None = None) -> Resource:
         body["metadata"]["resourceVersion"] = self._version()
-        resource = parse(body)
+        resource = self._parse(body)
         unfinished = not resource.status.phase.finished
         self._tell(
             resource, was_unfinished=unfinished if was_unfinished is None else was_unfinished
         )
+        return resource
+
+    def _parse(self, body: Json) -> Resource:
+        """Read what was just stored; a Resource never changes, so one serves all readers."""
+        resource = parse(body)
+        self._parsed[resource.key] = resource
         return resource
 
     def _tell(self, resource: Resource, *, was_unfinished: bool) -> None:

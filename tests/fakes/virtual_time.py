@@ -20,10 +20,8 @@ class _Selector(selectors.SelectSelector):
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout is None:
             raise NothingLeftToDoError("every task waits, and no timer is set")
-        if timeout > 0:
-            self.time += timeout
-            return []
-        return super().select(0) if timeout == 0 else []
+        self.time += max(0.0, timeout)
+        return []  # nothing real is ever registered but the loop's own wake-up pipe
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):

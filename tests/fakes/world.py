@@ -57,12 +57,13 @@ class Process:
         self.poller = FakePoller(
             vault=world.vault, nova=world.nova, faults=self.faults, deliver=inbox.observed
         )
+        self.leases = FakeLeases(world.leases, identity, world.clock.boottime)
         self.engine = Engine(
             inbox=inbox,
             ports=Ports(
                 objects=FakeObjects(world.store, self.faults),
                 events=FakeEvents(world.events, self.faults),
-                leases=FakeLeases(world.leases, identity, world.clock.boottime),
+                leases=self.leases,
                 clouds=FakeClouds(world.vault, world.nova, self.faults),
                 poller=self.poller,
                 clock=world.clock,
@@ -84,13 +85,12 @@ class Process:
         """Take the Lease, learn what is there, and work."""
         self.world.leases.holder = self._identity
         self.world.store.watchers.append(self.engine)
-        before = asyncio.all_tasks()
         if self._poll is not None:
-            asyncio.create_task(self.poller.poll(self._poll), name="poll")  # noqa: RUF006
+            self._tasks.append(asyncio.create_task(self.poller.poll(self._poll)))
         with contextlib.suppress(Killed):
             await self.engine.learn()
             self.engine.start()
-        self._tasks = list(asyncio.all_tasks() - before)
+            self._tasks += self.engine.workers._tasks
 
     def kill(self) -> None:
         """End it as SIGKILL does."""
@@ -140,9 +140,19 @@ class World:
         """The server that all objects act on."""
         return self.nova.machines[SERVER_ID]
 
-    def create(self, kind: str, name: str = "one", **spec: Any) -> Key:
-        """Apply an object; camelCase fields as in a manifest."""
-        return self.store.create(kind, name, manifest(kind, **spec))
+    def create(
+        self,
+        kind: str,
+        name: str = "one",
+        *,
+        annotations: dict[str, str] | None = None,
+        labels: dict[str, str] | None = None,
+        **spec: Any,
+    ) -> Key:
+        """Apply an object; its spec in camelCase, as in a manifest."""
+        return self.store.create(
+            kind, name, manifest(kind, **spec), annotations=annotations, labels=labels
+        )
 
     async def process(
         self,

@@ -56,7 +56,7 @@ class Attempt:
             action: What kind of action it is.
             prepared: What is sent, and the intent.
             server: The server as the status shows it before the action.
-            memory: Keeps whether Nova refused the microversion before.
+            memory: Keeps whether Nova refused the microversion before, and its Retry-After.
             beside: Objects whose action is in flight on the same server (os-resetState only).
 
         Raises:
@@ -73,8 +73,12 @@ class Attempt:
             claimed=claimed_at,
             expiry=timing.expiry(resource),
         )
-        if isinstance(issued, Answered) and isinstance(issued.meaning, replies.StepDown):
-            issued = _stepped_down(issued, memory)
+        memory.retry_after = None
+        match issued:
+            case Answered(replies.StepDown()):
+                issued = _stepped_down(issued, memory)
+            case Answered(replies.NotAccepted(_, _, retry_after)):
+                memory.retry_after = retry_after
         return await self.record(claimed, action, prepared.intent, issued)
 
     async def claim(

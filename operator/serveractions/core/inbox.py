@@ -25,6 +25,8 @@ class Memory:
         written: When a running status was last written, on the boot clock; progress is written at
             intervals.
         stepped_down: Nova refused the microversion (406) once; the next attempt uses the floor.
+        retry_after: For how many seconds Nova asked to be left alone when it last refused a
+            request.
         beside: Objects that acted on the server meanwhile and are not yet in the status.
     """
 
@@ -32,6 +34,7 @@ class Memory:
     first_seen: tuple[int, float] | None = None
     written: float = 0.0
     stepped_down: bool = False
+    retry_after: float | None = None
     beside: tuple[str, ...] = ()
 
 

@@ -158,10 +158,10 @@ class Waiting:
             )
         finally:
             if entry.resource.status.phase.waiting:
+                self._recorder.wake(server_id)  # others first: this object waits, it is not woken
                 self._stand(resource, server_id)
-                self._recorder.wake(server_id)
         if stored.status.phase.waiting:
-            return self._delay(entry)
+            return self._delay(entry, entry.memory.retry_after)
         self._recorder.note_beside(stored, beside)
         entry.memory.tries = 0
         entry.memory.written = self._clock.boottime()

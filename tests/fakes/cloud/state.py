@@ -135,7 +135,6 @@ class Migration:
     status: str
     created: datetime
     updated: datetime
-    memory_bytes: int = 1 << 30
     began: datetime | None = None
     """When the transfer of memory did."""
     wish: str | None = None
@@ -151,8 +150,8 @@ class Image:
     owner: str
     created: datetime
     updated: datetime
-    status: str = "active"
-    size: int | None = 25165824
+    status: str = "queued"
+    size: int | None = None
     properties: dict[str, str] = field(default_factory=dict)
 
 
@@ -181,6 +180,8 @@ class Cloud:
         self.images: dict[str, Image] = {}
         self.actions: dict[str, list[Action]] = {}
         self.migrations: list[Migration] = []
+        self.courses: dict[str, Course] = {}
+        """The newest live migration of each server, which a request may end early."""
         self.now = self._wall()
         self._steps: list[tuple[datetime, int, Course]] = []
         self._numbers = itertools.count(1)

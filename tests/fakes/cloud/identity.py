@@ -1,0 +1,125 @@
+"""Keystone: tokens for passwords, and the catalogue that leads to the other services."""
+
+import secrets
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from aiohttp import web
+
+from fakes.cloud.state import Cloud, User
+
+REGION = "RegionOne"
+DOMAIN = {"id": "default", "name": "Default"}
+_ROLES = ("reader", "member", "manager", "admin")
+
+
+class Identity:
+    """Gives tokens and knows whose each is."""
+
+    def __init__(self, cloud: Cloud, *, token_life: timedelta = timedelta(hours=1)) -> None:
+        self._cloud = cloud
+        self._token_life = token_life
+        self._tokens: dict[str, tuple[User, datetime]] = {}
+
+    def user_of(self, token: str | None) -> User | None:
+        """Return whose token it is, None when it is nobody's or has ended."""
+        user, end = self._tokens.get(token or "", (None, None))
+        return user if end is not None and end > datetime.now(UTC) else None
+
+    def revoke_all(self) -> None:
+        """Make every token invalid at once."""
+        self._tokens.clear()
+
+    async def version(self, request: web.Request) -> web.Response:
+        """GET /identity/v3."""
+        links = [{"rel": "self", "href": f"{request.url.origin()}/identity/v3/"}]
+        document = {"id": "v3.14", "status": "stable", "updated": "2020-04-07T00:00:00Z"}
+        media = {
+            "base": "application/json",
+            "type": "application/vnd.openstack.identity-v3+json",
+        }
+        return web.json_response({"version": document | {"links": links, "media-types": [media]}})
+
+    async def log_in(self, request: web.Request) -> web.Response:
+        """POST /identity/v3/auth/tokens."""
+        try:
+            user = self._checked((await request.json())["auth"])
+        except (ValueError, LookupError, TypeError, AttributeError):
+            user = None
+        if user is None:
+            return unauthorized(request)
+        token = f"gAAAAA{secrets.token_urlsafe(48)}"
+        now = datetime.now(UTC)
+        self._tokens[token] = (user, now + self._token_life)
+        body = {
+            "methods": ["password"],
+            "user": {"id": user.id, "name": user.name, "domain": DOMAIN}
+            | {"password_expires_at": None},
+            "audit_ids": [secrets.token_urlsafe(16)],
+            "issued_at": _time(now),
+            "expires_at": _time(now + self._token_life),
+            "project": {"id": user.project_id, "name": user.project, "domain": DOMAIN},
+            "is_domain": False,
+            "roles": [
+                {"id": secrets.token_hex(16), "name": role}
+                for role in _ROLES[: _ROLES.index(user.role) + 1]
+            ],
+            "catalog": _catalog(str(request.url.origin())),
+        }
+        headers = {"X-Subject-Token": token, "Vary": "X-Auth-Token"}
+        return web.json_response({"token": body}, status=201, headers=headers)
+
+    def _checked(self, auth: dict[str, Any]) -> User | None:
+        """Return the user whose password and project these are."""
+        given = auth["identity"]["password"]["user"]
+        project = auth.get("scope", {}).get("project", {})
+        for user in self._cloud.users.values():
+            named = given.get("id") == user.id or (
+                given.get("name") == user.name and given.get("domain") == {"id": "default"}
+            )
+            scoped = project.get("id") == user.project_id or project.get("name") == user.project
+            if named and scoped and given["password"] == user.password:
+                return user
+        return None
+
+
+def unauthorized(request: web.Request) -> web.Response:
+    """Return the 401 that Keystone gives, and its middleware in front of the other services."""
+    error = {
+        "code": 401,
+        "message": "The request you have made requires authentication.",
+        "title": "Unauthorized",
+    }
+    where = f'Keystone uri="{request.url.origin()}/identity/v3"'
+    headers = {"WWW-Authenticate": where}
+    return web.json_response({"error": error}, status=401, headers=headers)
+
+
+def _catalog(origin: str) -> list[dict[str, Any]]:
+    services = {
+        "identity": ("keystone", f"{origin}/identity/v3"),
+        "compute": ("compute", f"{origin}/compute/v2.1"),
+        "image": ("image", f"{origin}/image"),
+    }
+    return [
+        {
+            "id": name,
+            "type": type_,
+            "name": name,
+            "endpoints": [
+                {
+                    "id": f"{name}-{interface}",
+                    "interface": interface,
+                    "region_id": REGION,
+                    "region": REGION,
+                    "url": url,
+                }
+                for interface in ("public", "internal", "admin")
+            ],
+        }
+        for type_, (name, url) in services.items()
+    ]
+
+
+def _time(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.000000Z")
