@@ -4,6 +4,7 @@ Exit code 0 only if every action ended as it should and Nova's own API says so t
 """
 
 import argparse
+import contextlib
 import signal
 import sys
 
@@ -32,6 +33,12 @@ def main() -> int:
     for number in (signal.SIGINT, signal.SIGTERM):  # a background job ignores SIGINT
         signal.signal(number, signal.default_int_handler)
     console = Console()
+    console.print(
+        "starting Kubernetes and OpenStack on this machine; then one object of each kind is applied"
+        " and the outcomes are checked with Nova's own API",
+        highlight=False,
+        soft_wrap=True,
+    )
     try:
         with (
             for_console(console) as progress,
@@ -77,6 +84,13 @@ def _play(world: Stack, progress: Progress, console: Console, *, keep: bool) -> 
 
 
 def _show(proofs: list[Proof], console: Console) -> None:
+    if not console.is_terminal:  # no table: a log is narrow, and is searched by lines
+        console.print("what Nova and Glance themselves show:")
+        for proof in proofs:
+            word = "holds" if proof.holds else "FAILS"
+            line = f"  {proof.kind:<23} {word}  {proof.shows}"
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
+        return
     table = Table("kind", "", "what Nova and Glance show", expand=True)
     for proof in proofs:
         mark = Text("holds", "green") if proof.holds else Text("FAILS", "bold red")
@@ -97,7 +111,8 @@ def _stay(world: Stack, console: Console) -> None:
         highlight=False,
         soft_wrap=True,
     )
-    world.supervisor.wait()
+    with contextlib.suppress(KeyboardInterrupt):  # it is how a person says "enough", and no failure
+        world.supervisor.wait()
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ compares with what was noted before the samples were applied.
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 from local_stack.servers import ServerFactory
@@ -90,7 +91,8 @@ def _removed(case: Case) -> Iterator[tuple[bool, str]]:
     answer = case.cloud.connection.compute.post(
         f"/servers/{case.before['id']}/action", json={"resetNetwork": None}
     )
-    yield answer.status_code == 410, f"Nova answers {answer.status_code}"  # noqa: PLR2004
+    removed = answer.status_code == HTTPStatus.GONE
+    yield removed, f"Nova answers {answer.status_code}: it has no such action any more"
 
 
 def _injected(case: Case) -> Iterator[tuple[bool, str]]:
@@ -118,7 +120,8 @@ def prove(kind: str, case: Case) -> Proof:
     phase, reason, check = EXPECTED[kind]
     status = case.body["status"]
     why = next(each["reason"] for each in status["conditions"] if each["type"] == "Ready")
-    found = [((status["phase"], why) == (phase, reason), f"{status['phase']}/{why}")]
+    said = status["phase"] if status["phase"] == why else f"{status['phase']} ({why})"
+    found = [((status["phase"], why) == (phase, reason), said)]
     found.extend(check(case))
     return Proof(
         kind=kind,

@@ -65,12 +65,14 @@ def _finished(body: dict[str, Any]) -> bool:
 
 def _line(body: dict[str, Any]) -> tuple[str, str, str, str]:
     status = body["status"]
-    percent = status.get("progress", {}).get("percent")
+    running = not _finished(body)
+    percent = status.get("progress", {}).get("percent") if running else None
+    taken_up = status["observedGeneration"] > 0  # before that, the status is the CRD's default
     return (
         status.get("server", {}).get("name", "-"),
         status["phase"],
         "" if percent is None else f"{percent} %",
-        status.get("message", "waiting for the operator"),
+        status["message"] if taken_up else "waiting for the operator to see it",
     )
 
 
