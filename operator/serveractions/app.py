@@ -121,9 +121,7 @@ class Operator:
         )
         poller = SharedPoller(open_cloud=connections.open, deliver=inbox.observed, config=config)
         leases = SlotLeases(
-            store=KubeLeases(
-                api=api, namespace=config.namespace, seconds=config.lease_duration / 3
-            ),
+            store=KubeLeases(api=api, namespace=config.namespace, seconds=config.lease_renew / 2),
             clock=clock,
             on_gain=lambda _slots: engine.learn(),
             identity=config.identity,

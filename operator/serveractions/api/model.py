@@ -20,7 +20,7 @@ def _as_utc(moment: datetime) -> datetime:
 
 def rfc3339(moment: datetime) -> str:
     """Return `moment` as Kubernetes writes it: UTC, whole seconds, `Z`."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
 Time = Annotated[
