@@ -17,7 +17,7 @@ _FAMILIES = (
     ("servers", re.compile(r"/compute/v2\.1/servers(/.*)?")),
     ("images", re.compile(r"/image/v2/.*")),
 )
-_SERVER = re.compile(rf"/servers/({_UUID})")
+_SERVER = re.compile(rf"(?:/servers/|[?&]instance_uuid=)({_UUID})")
 
 
 def family(path: str) -> str:
@@ -36,6 +36,7 @@ class Entry:
     query: str
     microversion: str
     server_id: str | None
+    """The server that the path or a filter names."""
     status: int | None = None
     """None until it is answered, and where no answer was given."""
 
@@ -50,7 +51,7 @@ class Journal:
 
     def arrived(self, method: str, path: str, query: str, microversion: str) -> Entry:
         """Note a request."""
-        server = _SERVER.search(path)
+        server = _SERVER.search(f"{path}?{query}")
         entry = Entry(
             arrived=time.time(),
             family=family(path),

@@ -66,7 +66,8 @@ def application(
         made.router.add_get(path, identity.version)
     made.router.add_post("/identity/v3/auth/tokens", identity.log_in)
     Compute(cloud, identity, journal).add_routes(made.router)
-    made.router.add_get("/image/", images.versions)
+    for path in ("/image", "/image/", "/image/v2/"):
+        made.router.add_get(path, images.versions)
     as_user = _for_users(identity)
     made.router.add_get("/image/v2/images", as_user(images.index))
     made.router.add_get("/image/v2/images/{image}", as_user(images.show))
