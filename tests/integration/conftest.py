@@ -1,10 +1,13 @@
-"""What the integration tests share: one real control plane for the whole session."""
+"""What the integration tests share: one real control plane for the whole session, and its own
+account of who wrote what.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from audit import Audit
 from local_stack import stack
 from local_stack.kubernetes import ControlPlane
 from local_stack.progress import Silent
@@ -13,7 +16,18 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="session")
-def kubernetes() -> Iterator[ControlPlane]:
+def audit(tmp_path_factory: pytest.TempPathFactory) -> Audit:
+    """The audit log of the control plane."""
+    return Audit(tmp_path_factory.mktemp("audit"))
+
+
+@pytest.fixture(scope="session")
+def kubernetes(audit: Audit) -> Iterator[ControlPlane]:
     """A real kube-apiserver with the custom resource definitions of this checkout."""
-    with stack.running(progress=Silent(), with_openstack=False, crds=[ROOT / "crds"]) as running:
+    with stack.running(
+        progress=Silent(),
+        with_openstack=False,
+        crds=[ROOT / "crds"],
+        apiserver_flags=audit.flags,
+    ) as running:
         yield running.kubernetes

@@ -1,0 +1,240 @@
+"""The assembled operator as a process, on a real kube-apiserver, against the fake cloud.
+
+Three processes, as in an installation: what is measured at one is not the work of another. The
+operator runs with the rights that deploy/base gives it.
+"""
+
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from kube_world import new_namespace
+from local_stack import operator_process
+from local_stack.kubernetes import ControlPlane
+from local_stack.supervisor import Process, Supervisor
+from serveractions.api.kinds import API_VERSION, GROUP, VERSION, Kind
+
+ROOT = Path(__file__).parents[1]
+SYSTEM = "serveractions-system"
+USER = f"system:serviceaccount:{SYSTEM}:serveractions"
+SECRET = "openstack"
+CLOUD = "admin"
+POLL = 0.05
+
+
+@dataclass(frozen=True)
+class FakeCloud:
+    """The fake as a process, and what only a test may ask of it."""
+
+    url: str
+
+    def clouds_yaml(self) -> str:
+        """Return a clouds.yaml with a cloud for each of its users."""
+        return requests.get(f"{self.url}/_fake/clouds", timeout=30).text
+
+    def boot(self, *names: str) -> list[str]:
+        """Boot servers; return their ids."""
+        answer = requests.post(f"{self.url}/_fake/servers", json={"names": names}, timeout=30)
+        ids: list[str] = answer.json()
+        return ids
+
+    def requests(self) -> list[dict[str, Any]]:
+        """Return every request so far, in order."""
+        entries: list[dict[str, Any]] = self._journal()["entries"]
+        return entries
+
+    def accepted(self, server: str) -> list[str]:
+        """Return the writes that took effect on a server, in order."""
+        return [action for where, action in self._journal()["accepted"] if where == server]
+
+    def counts(self) -> dict[str, dict[str, Any]]:
+        """Return how many requests there were, and what each server accepted."""
+        answer: dict[str, dict[str, Any]] = requests.get(
+            f"{self.url}/_fake/counts", timeout=30
+        ).json()
+        return answer
+
+    def _journal(self) -> dict[str, Any]:
+        answer: dict[str, Any] = requests.get(f"{self.url}/_fake/journal", timeout=30).json()
+        return answer
+
+
+@dataclass(frozen=True)
+class Operator:
+    """The operator as a process."""
+
+    pid: int
+    probes: str
+
+    def metrics(self) -> str:
+        """Return what Prometheus would read."""
+        return requests.get(f"{self.probes}/metrics", timeout=30).text
+
+    def memory(self) -> "Memory":
+        """Return what the kernel says of the process's memory."""
+        lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
+        fields = dict(line.split(":", 1) for line in lines)
+        return Memory(*(int(fields[key].split()[0]) / 1024 for key in ("VmRSS", "VmHWM")))
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Resident memory in MiB: now, and the most that there ever was."""
+
+    now: float
+    peak: float
+
+
+@dataclass(frozen=True)
+class Assembled:
+    """All of it, and a namespace with a Secret that leads to the fake cloud."""
+
+    kubernetes: ControlPlane
+    cloud: FakeCloud
+    operator: Operator
+    namespace: str
+
+    def create(self, *bodies: Mapping[str, Any]) -> None:
+        """Create objects in the namespace, as a user would."""
+        items = {"apiVersion": "v1", "kind": "List", "items": list(bodies)}
+        self.kubernetes.kubectl("create", "-n", self.namespace, "-f", "-", stdin=json.dumps(items))
+
+    def body(self, kind: Kind, name: str, server: str, **spec: Any) -> dict[str, Any]:
+        """Return an object for a server."""
+        own = {
+            "cloudCredentialsRef": {"secretName": SECRET, "cloudName": CLOUD},
+            "serverRef": {"id": server},
+        }
+        return {
+            "apiVersion": API_VERSION,
+            "kind": kind.name,
+            "metadata": {"name": name, "namespace": self.namespace},
+            "spec": own | spec,
+        }
+
+    def statuses(self, kind: Kind) -> dict[str, dict[str, Any]]:
+        """Return the statuses of all objects of a kind, by name."""
+        path = f"/apis/{GROUP}/{VERSION}/namespaces/{self.namespace}/{kind.plural}"
+        code, answer = self.kubernetes.get(path)
+        assert code == requests.codes.ok, answer
+        return {item["metadata"]["name"]: item.get("status", {}) for item in answer["items"]}
+
+    def until(self, condition: Callable[[], bool], *, seconds: float, what: str) -> None:
+        """Wait until `condition` holds."""
+        deadline = time.monotonic() + seconds
+        while not condition():
+            self.kubernetes.supervisor.check()
+            assert time.monotonic() < deadline, f"{what}: not within {seconds:g} s"
+            time.sleep(POLL)
+
+
+@contextmanager
+def running(
+    kubernetes: ControlPlane,
+    *,
+    name: str,
+    settings: Mapping[str, str] | None = None,
+    pace: Mapping[str, str] | None = None,
+) -> Iterator[Assembled]:
+    """Start the fake cloud and the operator; at the end the operator must stop in good order.
+
+    Args:
+        kubernetes: A control plane with the CRDs.
+        name: Of the processes' logs.
+        settings: The operator's flags.
+        pace: The fake's flags.
+    """
+    supervisor = kubernetes.supervisor
+    kubernetes.kubectl("apply", "--server-side", "--force-conflicts", "-k", ROOT / "deploy/base")
+    namespace = new_namespace(kubernetes)
+    kubeconfig = kubernetes.write_kubeconfig(
+        supervisor.state / f"{name}.kubeconfig",
+        token=kubernetes.service_account_token(SYSTEM, "serveractions"),
+    )
+    with _process(supervisor, _cloud(supervisor, f"{name}-cloud", pace or {})) as cloud:
+        fake = FakeCloud(f"http://127.0.0.1:{_flag(cloud, '--port')}")
+        _create_secret(kubernetes, namespace, fake.clouds_yaml())
+        operator = operator_process.process(
+            supervisor,
+            kubernetes,
+            name=f"{name}-operator",
+            # Other tests leave unfinished objects behind, in namespaces of their own.
+            flags={
+                "kubeconfig": str(kubeconfig),
+                "watch-namespaces": namespace,
+                **(settings or {}),
+            },
+        )
+        with _process(supervisor, operator):
+            pid = supervisor.pid(operator.name)
+            probes = f"http://127.0.0.1:{_flag(operator, '--probe-port')}"
+            yield Assembled(kubernetes, fake, Operator(pid, probes), namespace)
+            _stop_in_good_order(pid, operator)
+
+
+@contextmanager
+def _process(supervisor: Supervisor, process: Process) -> Iterator[Process]:
+    supervisor.start(process)
+    try:
+        yield process
+    finally:
+        supervisor.stop(process.name)
+
+
+def _cloud(supervisor: Supervisor, name: str, pace: Mapping[str, str]) -> Process:
+    port = supervisor.ports.take()
+    flags = {"port": str(port), **pace}
+    return Process(
+        name=name,
+        argv=[
+            sys.executable,
+            *("-m", "fakes.cloud"),
+            *(part for flag, value in flags.items() for part in (f"--{flag}", value)),
+        ],
+        log=supervisor.logs / f"{name}.log",
+        env={"PYTHONPATH": str(ROOT / "tests")},
+        ready=lambda: _answers(f"http://127.0.0.1:{port}/_fake/ready"),
+    )
+
+
+def _answers(url: str) -> bool:
+    try:
+        return requests.get(url, timeout=2).ok
+    except requests.RequestException:
+        return False
+
+
+def _create_secret(kubernetes: ControlPlane, namespace: str, clouds_yaml: str) -> None:
+    secret = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": SECRET, "namespace": namespace},
+        "stringData": {"clouds.yaml": clouds_yaml},
+    }
+    kubernetes.kubectl("create", "-f", "-", stdin=json.dumps(secret))
+
+
+def _flag(process: Process, flag: str) -> str:
+    argv: Sequence[str | Path] = process.argv
+    return str(argv[argv.index(flag) + 1])
+
+
+def _stop_in_good_order(pid: int, process: Process) -> None:
+    """End the operator as a kubelet does; it has to leave by itself, with 0."""
+    os.kill(pid, signal.SIGTERM)
+    deadline = time.monotonic() + process.grace
+    # WNOWAIT: the supervisor, whose child it is, must be able to see how it ended, too.
+    while (seen := os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)) is None:
+        assert time.monotonic() < deadline, f"still running {process.grace:g} s after SIGTERM"
+        time.sleep(POLL)
+    ended = (seen.si_code, seen.si_status)
+    assert ended == (os.CLD_EXITED, 0), f"ended with {ended} after SIGTERM: see {process.log}"
