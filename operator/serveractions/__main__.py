@@ -14,6 +14,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, get_type_hints
 
+from serveractions import logs
 from serveractions.app import Operator
 from serveractions.config import Config
 from serveractions.kube.cluster import UnsuitableClusterError
@@ -26,10 +27,7 @@ UNSUITABLE = 2
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the operator until it is told to stop; return the exit code."""
     options = _parser().parse_args(arguments)
-    logging.basicConfig(
-        level=options.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s"
-    )
-    logging.getLogger("kopf.objects").setLevel(logging.WARNING)  # a line for each watch event
+    logs.configure(options.log_level)
     config = load(os.environ, vars(options))
     try:
         asyncio.run(_run(config, options.kubeconfig or os.environ.get("KUBECONFIG")))

@@ -146,7 +146,7 @@ class Operator:
         registry = handlers.build_registry(Watched(engine), login=api.credentials)
         settings = kopf.OperatorSettings()
         kopf_settings.configure(settings, config)
-        health = self._health(leases, poller)
+        health = self._health(inbox, leases, poller)
         port = await health.start(config.probe_address, config.probe_port)
         log.info("probes and metrics are served on %s:%s", config.probe_address, port)
         engine.start()
@@ -177,7 +177,7 @@ class Operator:
             await connections.close()
             await health.stop()
 
-    def _health(self, leases: SlotLeases, poller: SharedPoller) -> Health:
+    def _health(self, inbox: Inbox, leases: SlotLeases, poller: SharedPoller) -> Health:
         def poller_turns() -> str | None:
             idle = asyncio.get_running_loop().time() - poller.heartbeat
             return f"no turn for {idle:.0f} s" if idle > STUCK else None
@@ -185,12 +185,18 @@ class Operator:
         def watching() -> str | None:
             return None if self._watching.is_set() else "the watches have not begun"
 
-        def acting() -> str | None:
-            return None if leases.held else "no Lease is held yet"
+        def leasing() -> str | None:
+            # A standby is ready too: it knows all Leases and would take them over.
+            return None if leases.settled else "not every Lease has been looked at yet"
 
+        def working() -> str | None:
+            late = inbox.queue.overdue()
+            return f"an object has been due for {late:.0f} s" if late > STUCK else None
+
+        self._metrics.known.set_function(lambda: len(inbox))
         return Health(
-            live={"poller": poller_turns},
-            ready={"watch": watching, "lease": acting},
+            live={"poller": poller_turns, "workers": working},
+            ready={"watch": watching, "lease": leasing},
             metrics=self._metrics,
         )
 
@@ -202,6 +208,7 @@ def _timing(config: Config) -> Timing:
         progress_interval=config.progress_interval,
         sweep_interval=config.sweep_interval,
         relist_interval=config.relist_interval,
+        argocd_instance_label=config.argocd_instance_label,
     )
 
 

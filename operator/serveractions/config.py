@@ -57,6 +57,9 @@ class Config:
     """How often finished objects are visited for their TTL and for late changes of their spec."""
     relist_interval: float = 600.0
     """How often the unfinished objects are listed anew, for what a watch has missed."""
+    argocd_instance_label: bool = False
+    """Whether Argo CD tracks objects by the label `app.kubernetes.io/instance`: then an object with
+    it is kept beyond its ttlSecondsAfterFinished, or Argo CD would run the action again."""
     shutdown_grace: float = 75.0
     """How long a stopping process may take to finish a request it has begun: above
     `post_deadline`.

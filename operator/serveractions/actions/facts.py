@@ -73,6 +73,14 @@ def _image(status: Status, seen: Observation) -> ImageStatus | None:
     return shown.model_copy(update={"rotated_out": out})
 
 
+def completed(status: Status) -> Status:
+    """Return the status of an action that succeeded: what was seen last is behind by a look."""
+    if status.progress is None or status.progress.percent is None:
+        return status
+    whole = status.progress.model_copy(update={"percent": 100})
+    return status.model_copy(update={"progress": whole})
+
+
 def _progress(status: Status, seen: Observation) -> Progress | None:
     percent = None
     if seen.server is not None and seen.server.status == "MIGRATING":

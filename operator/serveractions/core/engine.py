@@ -42,13 +42,14 @@ class Ports:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
-    """The engine's own times, in seconds; see `config.Config` for what each means."""
+    """The engine's own settings, times in seconds; `config.Config` says what each means."""
 
     bounds: Bounds
     retry_interval: float
     progress_interval: float
     sweep_interval: float
     relist_interval: float
+    argocd_instance_label: bool = False
 
 
 class Engine:
@@ -110,7 +111,11 @@ class Engine:
             events=ports.events,
         )
         self.workers = Workers(inbox=inbox, lifecycle=self.lifecycle, count=workers)
-        self._sweep = Sweep(objects=ports.objects, clock=clock)
+        self._sweep = Sweep(
+            objects=ports.objects,
+            clock=clock,
+            argocd_instance_label=timing.argocd_instance_label,
+        )
 
     def seen(self, resource: Resource) -> None:
         """Take in an object that the watch shows."""

@@ -72,6 +72,12 @@ class KeyedQueue(Generic[K]):
             heapq.heappush(self._heap, (self._due[key], self._order, key))
             self._changed.set()
 
+    def overdue(self) -> float:
+        """Return for how long the longest waiting key has been due, in seconds; 0 when none is."""
+        now = asyncio.get_running_loop().time()
+        waiting = [due for key, due in self._due.items() if key not in self._working]
+        return max(0.0, now - min(waiting, default=now))
+
     def close(self) -> None:
         """Hand out nothing more."""
         self._closed = True

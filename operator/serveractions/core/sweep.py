@@ -20,8 +20,11 @@ log = logging.getLogger(__name__)
 class Sweep:
     """Goes through all finished objects."""
 
-    def __init__(self, *, objects: Objects, clock: Clock) -> None:
+    def __init__(
+        self, *, objects: Objects, clock: Clock, argocd_instance_label: bool = False
+    ) -> None:
         self._objects = objects
+        self._argocd_instance_label = argocd_instance_label
         self._clock = clock
 
     async def run_once(self) -> None:
@@ -44,7 +47,11 @@ class Sweep:
     async def _visit(self, resource: Resource) -> None:
         if resource.deleting:
             return
-        tracker = tracking.tracked_by(resource.annotations, resource.labels)
+        tracker = tracking.tracked_by(
+            resource.annotations,
+            resource.labels,
+            argo_cd_uses_instance_label=self._argocd_instance_label,
+        )
         expired = due(resource, self._clock.now())
         if expired and tracker is None:
             log.info("%s is deleted: its ttlSecondsAfterFinished has passed", resource.key)

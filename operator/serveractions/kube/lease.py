@@ -127,6 +127,11 @@ class SlotLeases:
         """The slots for which this process may act now."""
         return frozenset(i for i, slot in self._slots.items() if self._remaining(slot) > 0)
 
+    @property
+    def settled(self) -> bool:
+        """Whether every slot was looked at: held, or known to be another process's."""
+        return all(slot.active or slot.record is not None for slot in self._slots.values())
+
     def remaining(self, server_id: str) -> float:
         """Seconds for which this process still holds the server's slot; not above 0: not held."""
         slot = self._slots.get(slot_of(server_id, self._count))
