@@ -58,6 +58,8 @@ class Following:
         action = action_for(resource.kind.name)
         status = _latched(entry, now)
         self._poller.follow(_subject(resource, status, action, now))
+        if seen is None and status.awaiting_since is not None:
+            return None  # before the first look nothing says that the wait for a decision is over
         if seen is not None:
             status = facts.update(status, seen, migration=migrations.ours(status, seen))
         verdict = (
@@ -65,7 +67,8 @@ class Following:
         )
         match verdict:
             case Succeeded(message):
-                await self._finish(entry, status, Phase.SUCCEEDED, Reason.SUCCEEDED, message)
+                done = facts.completed(status)
+                await self._finish(entry, done, Phase.SUCCEEDED, Reason.SUCCEEDED, message)
             case Failed(reason, message):
                 await self._finish(entry, status, Phase.FAILED, reason, message)
             case Cancelled(message):
@@ -80,6 +83,8 @@ class Following:
         resource = entry.resource
         overdue = timing.overdue(resource, status, now)
         if overdue is timing.Overdue.END:
+            if entry.observation is None:
+                return None  # it may have ended well while no process looked: a look comes first
             message = f"the deadline has passed; Nova was last seen like this: {verdict.message}"
             await self._finish(entry, status, Phase.FAILED, Reason.DEADLINE_EXCEEDED, message)
             return None
@@ -93,7 +98,9 @@ class Following:
         if order is None:
             await self._show(entry, status, verdict.message, now)
         else:
-            steered = await self._steering.carry_out(resource, status, order)
+            steered = await self._steering.carry_out(
+                resource, status, order, seen=entry.observation
+            )
             match steered:
                 case Failed(reason, message):
                     await self._finish(entry, status, Phase.FAILED, reason, message)

@@ -33,6 +33,9 @@ log = logging.getLogger(__name__)
 
 MOST_TRIES = 5
 """How often Nova may refuse a follow-up before a person has to look."""
+PAUSE = 5.0
+"""Seconds before a follow-up that Nova did not take is tried again, for each try that there was."""
+LONGEST_PAUSE = 60.0
 KEPT = 16
 """How many follow-ups a status lists."""
 
@@ -71,7 +74,7 @@ class Steering:
         """Set when the process is about to end: nothing more is sent."""
 
     async def carry_out(
-        self, resource: Resource, status: Status, order: Order
+        self, resource: Resource, status: Status, order: Order, *, seen: Observation | None
     ) -> Resource | Running | Failed:
         """Send the follow-up if it has not been sent and may be now.
 
@@ -79,11 +82,12 @@ class Steering:
             resource: As last read.
             status: What it will be, with what was just seen.
             order: What has to be sent.
+            seen: The look that the order follows from, None before the first one.
 
         Returns:
             The object with the follow-up recorded, or what it waits for, or why it ends.
         """
-        if settled := self._already(status, order):
+        if settled := self._already(status, order, seen):
             return settled
         server_id = status.server.id if status.server else ""
         if self.stopping or self._leases.remaining(server_id) <= 0:
@@ -91,9 +95,13 @@ class Steering:
         look = await self._look(resource, status, order)
         if isinstance(look, Running):
             return look
+        if self.stopping:  # the look took a while
+            return Running(f"{order} waits for the next operator process")
         return await self._send(resource, status, order, look)
 
-    def _already(self, status: Status, order: Order) -> Running | Failed | None:
+    def _already(
+        self, status: Status, order: Order, seen: Observation | None
+    ) -> Running | Failed | None:
         """Say what earlier tries of the same follow-up mean for another one, None where it may be
         tried.
         """
@@ -108,13 +116,20 @@ class Steering:
             case FollowUpState.REFUSED if refused >= MOST_TRIES:
                 return _given_up(order, Reason.REFUSED, f"Nova refused {order}: {last.message}")
             case FollowUpState.REFUSED | FollowUpState.NOT_SENT:
+                waited = (self._clock.now() - last.claimed_time).total_seconds()
+                if waited < min(PAUSE * len(tries), LONGEST_PAUSE):
+                    return Running(f"{order} is tried again: {last.message or 'it was not taken'}")
                 return None
             case FollowUpState.ISSUING | FollowUpState.UNKNOWN:
-                return self._lost(last, order)
+                return self._lost(last, order, seen)
 
-    def _lost(self, last: FollowUp, order: Order) -> Running | Failed:
-        """A reply that was lost: Nova is watched for what it does, and nothing is sent again."""
-        waited = (self._clock.now() - last.claimed_time).total_seconds()
+    def _lost(self, last: FollowUp, order: Order, seen: Observation | None) -> Running | Failed:
+        """A reply that was lost: Nova is watched for what it does, and nothing is sent again.
+
+        Only a look that is late enough can show that it has done nothing; Nova's own clock tells,
+        since a cloud that loses replies may be out of sight for a while.
+        """
+        waited = (seen.nova_time - last.nova_time).total_seconds() if seen else 0.0
         if waited < self._bounds.settled_after:
             return Running(f"it is not known yet whether Nova accepted {order}")
         return _given_up(
@@ -177,9 +192,7 @@ class Steering:
         try:
             claimed = await self._recorder.write(resource, ahead)
         except (ApiUnavailable, StatusRefused) as error:
-            await self._close(
-                resource, record, NotSent(f"its record could not be written ({error})")
-            )
+            await self._withdraw(resource, record, str(error))
             raise
         issued = await self._issuer.issue(
             look.cloud,
@@ -189,6 +202,23 @@ class Steering:
             claimed=claimed_at,
         )
         return await self._close(claimed, record, issued)
+
+    async def _withdraw(self, resource: Resource, record: FollowUp, cause: str) -> None:
+        """Close a follow-up of which this process knows that it sent nothing.
+
+        The write of its record may have come through, or be on its way still: this one, against the
+        version that is there now, settles both.
+        """
+        closed = _closed(record, NotSent(f"its record could not be written ({cause})"))
+
+        def change(current: Resource) -> Status | None:
+            if current.status.phase.finished:
+                return None
+            others = tuple(each for each in current.status.follow_ups if not _same(each, record))
+            return current.status.model_copy(update={"follow_ups": (*others, closed)[-KEPT:]})
+
+        current = await self._recorder.reread(resource.key)
+        await self._recorder.persist(current, change)
 
     async def _close(self, resource: Resource, record: FollowUp, issued: Issued) -> Resource:
         """Write what became of a follow-up onto its own record, until it is written."""
