@@ -45,11 +45,13 @@ class Entry:
     Attributes:
         left: Whether the object left the view of unfinished ones without a write of ours: deleted,
             or finished by another process.
+        gone: Whether a read or write of ours found it deleted, before the watch told so.
     """
 
     resource: Resource
     observation: Observation | None = None
     left: bool = False
+    gone: bool = False
     memory: Memory = field(default_factory=Memory)
 
 
@@ -101,7 +103,7 @@ class Inbox:
     def observed(self, key: Key, observation: Observation) -> None:
         """Take in a look at Nova."""
         entry = self._entries.get(key)
-        if entry is not None and not entry.resource.status.phase.finished:
+        if entry is not None and not entry.gone and not entry.resource.status.phase.finished:
             entry.observation = observation
             self.queue.add(key)
 
@@ -112,7 +114,7 @@ class Inbox:
         entry = self._entries.get(key)
         if entry is None:
             return
-        if entry.resource.status.phase.finished:
+        if entry.gone or entry.resource.status.phase.finished:
             self.drop(key)
         else:
             entry.left = True

@@ -58,18 +58,18 @@ class Lifecycle:
         """Take in an object that was listed or watched."""
         self._inbox.seen(resource)
         entry = self._inbox.get(resource.key)
-        if entry is not None:
+        if entry is not None and not entry.gone:
             self._hold_if_in_flight(entry.resource)
 
     async def step(self, key: Key) -> None:
         """Take one step of the object and arrange the next."""
         entry = self._inbox.get(key)
-        if entry is None:
+        if entry is None or entry.gone:
             return
         try:
             delay = await self._on_newest(entry)
         except ObjectGone:
-            self._released(entry.resource)
+            self._released(entry)
             return
         except WaitError as error:
             log.warning("%s waits for the Kubernetes API: %s", key, error)
@@ -120,33 +120,42 @@ class Lifecycle:
         """Find out whether an object that left the view was deleted or finished by another
         process.
         """
-        key = entry.resource.key
-        entry.left = False
-        current = await self._recorder.refresh(key)
+        current = await self._recorder.refresh(entry.resource.key)
+        entry.left = False  # not before: it is all that is known of a deletion
         if not current.status.phase.finished:
             return 0.0
-        self._let_go(key)
+        self._let_go(entry)
+        self._inbox.drop(entry.resource.key)
         return None
 
-    def _released(self, resource: Resource) -> None:
-        """Let a deleted object go. Nova is not touched: an Event says what is left running."""
-        self._let_go(resource.key)
-        status = resource.status
-        if status.phase.in_flight:
+    def _released(self, entry: Entry) -> None:
+        """Let a deleted object go. Nova is not touched: an Event says what is left running.
+
+        The watch may still owe an echo of our own last write, which would bring the object back, so
+        the entry stays until it has told of the deletion.
+        """
+        self._let_go(entry)
+        if entry.left:
+            self._inbox.drop(entry.resource.key)
+        else:
+            entry.gone = True
+        resource = entry.resource
+        if resource.status.phase.in_flight:
+            request = resource.status.request_id
+            which = f"request {request}" if request else "being sent, or just sent"
             self._events.post(
                 resource,
                 kind="Warning",
                 reason="LeftRunning",
                 message=(
-                    f"deleted while {resource.kind.action} was in flight (request"
-                    f" {status.request_id}): it goes on in Nova and is no longer followed"
+                    f"deleted while {resource.kind.action} was in flight ({which}): what Nova has"
+                    " accepted goes on there and is no longer followed"
                 ),
             )
 
-    def _let_go(self, key: Key) -> None:
-        self._poller.forget(key)
-        self._recorder.release(key)
-        self._inbox.drop(key)
+    def _let_go(self, entry: Entry) -> None:
+        self._poller.forget(entry.resource.key)
+        self._recorder.release(entry.resource.key)
 
     def _ours(self, resource: Resource) -> bool:
         """Whether this process acts for the object's server; where only its name is known, any

@@ -1,5 +1,5 @@
-"""Mark and claim: until both are acknowledged nothing is sent, and whoever knows that it sent nothing
-says so itself.
+"""Mark and claim: until both are acknowledged nothing is sent, and whoever knows that it has sent
+nothing says so itself.
 """
 
 import asyncio
@@ -185,7 +185,7 @@ async def test_two_processes_that_both_believe_to_hold_the_lease_send_once(
     second = await world.process("second")
     # Both act: the compare-and-set alone has to keep them apart.
     for process in world.processes:
-        process.leases.remaining = lambda _server_id: 60.0  # type: ignore[method-assign]
+        process.leases.remaining = lambda server_id: 60.0  # type: ignore[method-assign]
 
     status = await world.until_finished(key)
 

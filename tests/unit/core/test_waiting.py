@@ -7,7 +7,7 @@ import pytest
 
 from fakes.nova_model import Machine
 from fakes.ports import Account
-from fakes.world import OWN, World
+from fakes.world import World
 from serveractions.api.model import rfc3339
 from serveractions.api.status import ConditionStatus, Phase
 from serveractions.core import marks
