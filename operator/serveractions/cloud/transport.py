@@ -42,7 +42,7 @@ _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _GENERIC_HEADER = (2, 27)
 """From here on Nova reads OpenStack-API-Version; before, only its own header."""
 _SECRET = "adminPass"  # noqa: S105 - the name of the field
-_WITHHELD = "the answer is withheld: it may repeat the password"
+_WITHHELD = "(withheld by the operator: it may repeat the password)"
 _QUOTES_NOTHING = re.compile(
     r"Instance [0-9a-f-]{36} |Cannot '|Unable to set password on instance$|Policy doesn't allow "
     r"|Set admin password is not supported$|Guest agent is not enabled for the instance$"
