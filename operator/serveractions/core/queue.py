@@ -5,6 +5,7 @@ claim and the record of an object no second worker can look at it.
 """
 
 import asyncio
+import contextlib
 import heapq
 from collections.abc import Hashable
 from typing import Generic, TypeVar
@@ -57,10 +58,11 @@ class KeyedQueue(Generic[K]):
             if wait is not None and wait <= 0:
                 return self._take()
             self._changed.clear()
-            try:
-                await asyncio.wait_for(self._changed.wait(), wait)
-            except TimeoutError:
-                continue
+            # Not wait_for: in Python 3.11 it swallows a cancellation that comes with the change,
+            # and a worker that was told to stop would wait for ever.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await self._changed.wait()
 
     def done(self, key: K) -> None:
         """Say that the work on `key` is over: it may be handed out again."""
