@@ -9,6 +9,7 @@ import logging
 from datetime import datetime, timedelta
 
 from serveractions.api import tracking
+from serveractions.api.limits import MESSAGE, truncate
 from serveractions.api.resource import Resource
 from serveractions.api.status import Status
 from serveractions.core.errors import ApiUnavailable, Conflict, ObjectGone, StatusRefused
@@ -79,7 +80,10 @@ def _with_note(status: Status, cause: str) -> Status:
     """Return the status saying why its TTL is ignored: the tool would make the object anew."""
     note = f"; ttlSecondsAfterFinished is ignored: {cause} and would run the action again"
     message = status.message or ""
-    return status if note in message else status.model_copy(update={"message": message + note})
+    if note in message:
+        return status
+    # Shortened here, so that the note survives: what was cut off would be added with each visit.
+    return status.model_copy(update={"message": truncate(message, MESSAGE - len(note)) + note})
 
 
 def due(resource: Resource, now: datetime) -> bool:
