@@ -172,6 +172,7 @@ class Nova:
         arrived: The names of all writes that reached it, refused ones too.
         answers: How the next writes are answered; accepted where it is empty.
         released: The release decides whether resetNetwork is there still (23 removed it).
+        deaf: Whether follow-ups are taken and come to nothing.
         doomed: Ends the next migration by this error of the scheduler instead of moving.
     """
 
@@ -186,6 +187,7 @@ class Nova:
         self.answers: deque[Answer] = deque()
         self.release = 22
         self.doomed: str | None = None
+        self.deaf = False
         self.live_seconds = 20.0
         self._numbers = itertools.count(1)
         self._agenda: list[tuple[datetime, int, Callable[[], None]]] = []
@@ -246,9 +248,11 @@ class Nova:
         request_id = self._request_id()
         if machine is None:
             return Reply(status=404, request_id=request_id, message="Instance could not be found.")
-        reply = self._handlers()[request.name](
-            machine, dict(request.body or {}), user_id, request_id
-        )
+        if self.deaf:
+            reply = Reply(status=202, request_id=request_id)
+        else:
+            handle = self._handlers()[request.name]
+            reply = handle(machine, dict(request.body or {}), user_id, request_id)
         if reply.status < 300:
             self.accepted.append(
                 Accepted(

@@ -1,19 +1,18 @@
 """A process may die at any call: whatever it was, Nova has the action at most once, and the object
 comes to its true end or says that nobody can know.
 
-The calls are those of a run that goes well. The process is ended before and after each of them, and
-another one, with a name of its own, goes on from what is stored once it holds the Lease.
+The calls are those of a run that goes well. The process is ended before the first and after each of
+them, and another one, with a name of its own, goes on from what is stored once it has the Lease.
 """
 
 import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from itertools import product
 from typing import Any
 
 import pytest
 
-from fakes.faults import Point, When
+from fakes.faults import Point
 from fakes.world import LEASE_DURATION, Process, World, a_world
 from serveractions.api.resource import Key
 from serveractions.api.status import Phase, Status
@@ -140,7 +139,13 @@ async def _first_dies_then_the_next_goes_on(world: World, first: Process) -> Non
     await world.process("second", poll=4.0)
 
 
-MOMENTS: tuple[When, ...] = ("before", "after")
+def _points(calls: tuple[str, ...]) -> list[Point]:
+    """Return where a process can die.
+
+    Before a call is after the one before it: between two calls a process touches nothing.
+    """
+    after = [Point(number, call, "after") for number, call in enumerate(calls)]
+    return [Point(0, calls[0], "before"), *after]
 
 
 @pytest.mark.parametrize("life", LIVES, ids=lambda life: life.name)
@@ -150,8 +155,7 @@ async def test_a_crash_at_any_call_sends_nothing_twice_and_tells_no_lie(life: Li
     calls = good.calls
 
     wrong = []
-    for (number, call), when in product(enumerate(calls), MOMENTS):
-        point = Point(number, call, when)
+    for point in _points(calls):
         run = await _live(life, point)
         problem = _problem(life, calls, point, run)
         if problem:

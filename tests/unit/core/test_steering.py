@@ -177,7 +177,7 @@ async def test_a_manual_migration_waits_for_a_decision_and_follows_it(
     await world.process()
     key = await awaiting_decision(world)
     assert "spec.decision" in (world.status(key).message or "")
-    await asyncio.sleep(1000)
+    await asyncio.sleep(200)
     assert [each.name for each in world.nova.accepted] == ["migrate"]
 
     world.store.edit(key, decision=decision)
