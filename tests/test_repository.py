@@ -108,15 +108,14 @@ def test_a_lock_file_names_no_host_and_has_a_hash_for_each_package(lock: Path) -
         assert "--hash=sha256:" in package, package.splitlines()[0]
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=str)
-def test_every_kind_has_an_end_to_end_case(kind: Kind) -> None:
+def test_every_kind_has_an_end_to_end_case() -> None:
     applied = {
         document.get("kind")
         for step in CASES.glob("*/[0-9][0-9]-apply*.yaml")
         for document in yaml.safe_load_all(step.read_text())
         if isinstance(document, dict)
     }
-    assert kind.name in applied
+    assert {kind.name for kind in KINDS} <= applied
 
 
 def test_make_help_lists_every_target() -> None:

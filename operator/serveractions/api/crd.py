@@ -7,6 +7,7 @@ import argparse
 import difflib
 import sys
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ _HEADER = """\
 
 def render() -> dict[str, str]:
     """Return all files of crds/ by name."""
-    files = {f"{kind.crd_name}.yaml": _dump(custom_resource_definition(kind)) for kind in KINDS}
+    files = {f"{kind.crd_name}.yaml": _rendered(kind) for kind in KINDS}
     files["kustomization.yaml"] = _dump(
         {
             "apiVersion": "kustomize.config.k8s.io/v1beta1",
@@ -49,6 +50,11 @@ def render() -> dict[str, str]:
         }
     )
     return files
+
+
+@cache
+def _rendered(kind: Kind) -> str:
+    return _dump(custom_resource_definition(kind))
 
 
 def custom_resource_definition(kind: Kind) -> Schema:
