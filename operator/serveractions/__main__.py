@@ -7,6 +7,7 @@ variable: `--lease-duration` and `SERVERACTIONS_LEASE_DURATION`.
 import argparse
 import asyncio
 import dataclasses
+import gc
 import logging
 import os
 import socket
@@ -29,6 +30,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     logs.configure(options.log_level)
     config = load(os.environ, vars(options))
+    # What was imported lives as long as the process. Walking through it would hold the event loop
+    # up for 70 ms in each full collection (110,000 objects, most of them of client libraries).
+    gc.freeze()
     try:
         asyncio.run(_run(config, options.kubeconfig or os.environ.get("KUBECONFIG")))
     except UnsuitableClusterError as error:
