@@ -67,7 +67,7 @@ async def test_on_deadline_force_complete_sends_one_and_follows_it_to_success(
 async def test_what_the_deadline_began_is_followed_for_ten_minutes_at_most(
     world: World, on_deadline: str
 ) -> None:
-    await world.process()
+    await world.process(poll=10.0)
     key = await endless_live_migration(world, onDeadline=on_deadline)
     world.nova.deaf = True  # takes the follow-up and does nothing
 
@@ -75,7 +75,7 @@ async def test_what_the_deadline_began_is_followed_for_ten_minutes_at_most(
 
     assert (status.phase, status.reason) == (Phase.FAILED, "DeadlineExceeded")
     limit = 60 + FOLLOW_LIMIT.total_seconds()
-    assert limit <= seconds(status) <= limit + 2
+    assert limit <= seconds(status) <= limit + 15
     assert len(world.nova.accepted) == 2
 
 

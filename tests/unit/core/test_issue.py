@@ -142,8 +142,10 @@ UNCLEAR: dict[str, Answer] = {
 }
 
 
-@pytest.mark.parametrize("kind", OWN)
-@pytest.mark.parametrize("case", UNCLEAR)
+@pytest.mark.parametrize(
+    ("kind", "case"),
+    [*((kind, "lost reply") for kind in OWN), *(("ServerMigration", case) for case in UNCLEAR)],
+)
 async def test_what_nova_may_have_accepted_is_never_sent_again(
     world: World, kind: str, case: str
 ) -> None:
