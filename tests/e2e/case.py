@@ -8,6 +8,8 @@ from typing import Any
 
 import yaml
 
+from serveractions.api.kinds import BY_NAME
+
 HERE = Path(__file__).parent
 STEP_FILE = re.compile(r"\d\d-(?P<step>[a-z]+)(-[a-z0-9-]+)?\.yaml")
 SECRET = "openstack"
@@ -50,6 +52,17 @@ class Case:
             for step in self.steps
             for document in step.documents
         )
+
+    @property
+    def kinds(self) -> set[str]:
+        """The kinds of ours that it makes objects of."""
+        return {
+            document["kind"]
+            for step in self.steps
+            if step.kind in ("apply", "copy")
+            for document in step.documents
+            if document.get("kind") in BY_NAME
+        }
 
     @property
     def brings_secret(self) -> bool:

@@ -13,7 +13,7 @@ from e2e.stage import Stage, only_keys
 from e2e.variables import substitute
 from e2e.world import World
 
-AT_ONCE = 4
+AT_ONCE = 6
 """More of them only wait for Nova, which does about one server operation a second."""
 
 

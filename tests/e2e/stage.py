@@ -13,6 +13,8 @@ from e2e.world import World
 from serveractions.api.kinds import BY_NAME, GROUP, VERSION
 
 POLL = 0.2
+NOVA_POLL = 0.7
+"""A look at Nova takes its only core for 30 ms, and each step needs several."""
 WITHIN = 120.0
 
 
@@ -65,6 +67,10 @@ class Stage:
             self.world.stack.openstack.control.reset(list(self.servers.values()))
         if self.case.alone:
             self.world.restore_operator()
+        for kind in self.case.kinds:  # what is not finished would be looked at for ever
+            self.session.delete(
+                self.world.stack.kubernetes.server + self.path(kind), timeout=30
+            ).raise_for_status()
         self.session.close()
 
     def server(self, handle: str) -> str:
@@ -117,7 +123,9 @@ class Stage:
         return sorted(found, key=lambda each: (each["created_at"], each["id"]))
 
 
-def until_none(look: Callable[[], list[str]], *, within: float, what: str) -> None:
+def until_none(
+    look: Callable[[], list[str]], *, within: float, what: str, every: float = POLL
+) -> None:
     """Poll until `look` returns no differences.
 
     Raises:
@@ -127,7 +135,7 @@ def until_none(look: Callable[[], list[str]], *, within: float, what: str) -> No
     while lines := look():
         if time.monotonic() > deadline:
             raise AssertionError(_told(f"{what} within {within:g} s", lines))
-        time.sleep(POLL)
+        time.sleep(every)
 
 
 def while_none(look: Callable[[], list[str]], *, seconds: float, what: str) -> None:

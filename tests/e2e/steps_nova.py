@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from e2e.matching import differences
-from e2e.stage import WITHIN, Stage, only_keys, until_none
+from e2e.stage import NOVA_POLL, WITHIN, Stage, only_keys, until_none
 
 SERVER = {
     "status": "status",
@@ -27,6 +27,7 @@ def nova(stage: Stage, document: Mapping[str, Any]) -> None:
         lambda: differences(expected, _facts(stage, server, expected)),
         within=float(document.get("within", WITHIN)),
         what=f"server {document['server']} ({server}) as expected",
+        every=NOVA_POLL,
     )
 
 

@@ -16,8 +16,8 @@ from local_stack.stack import Stack
 
 OPERATOR = "operator"
 SETTINGS = {
-    "poll-interval": "1",
-    "poll-interval-urgent": "0.5",
+    "poll-interval": "2",
+    "poll-interval-urgent": "1",
     "progress-interval": "1",
     "retry-interval": "1",
     "sweep-interval": "3",
