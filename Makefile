@@ -6,6 +6,8 @@ LOCK   := tests/requirements.txt
 STAMP  := $(VENV)/.installed
 
 export PYTHONPATH := operator:deploy/local
+# Compiled files make the second run of the tests half as long; some machines switch them off.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help venv build demo test lint types layers unit integration e2e crds clean
 
@@ -39,7 +41,7 @@ layers: venv  ## import-linter: imports point one way
 	@$(BIN)/lint-imports --no-cache
 
 unit: venv  ## the quick tests: no network, no stack
-	@$(BIN)/python -m pytest -q tests/unit tests/test_repository.py
+	@$(BIN)/python -m pytest -q -n 2 tests/unit tests/test_repository.py
 
 integration: venv  ## the assembled operator on a real kube-apiserver
 	@$(BIN)/python -m pytest tests/integration
