@@ -10,6 +10,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,14 +22,15 @@ from kube_world import new_namespace
 from local_stack import operator_process
 from local_stack.kubernetes import ControlPlane
 from local_stack.supervisor import Process, Supervisor
-from serveractions.api.kinds import API_VERSION, GROUP, VERSION, Kind
+from serveractions.api.kinds import API_VERSION, BY_NAME, GROUP, VERSION, Kind
 
 ROOT = Path(__file__).parents[1]
 SYSTEM = "serveractions-system"
 USER = f"system:serviceaccount:{SYSTEM}:serveractions"
 SECRET = "openstack"
 CLOUD = "admin"
-POLL = 0.05
+AT_ONCE = 8
+POLL = 0.2
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,10 @@ class FakeCloud:
         answer = requests.post(f"{self.url}/_fake/servers", json={"names": names}, timeout=30)
         ids: list[str] = answer.json()
         return ids
+
+    def complete_live_migrations(self) -> None:
+        """Let all that are under way end now."""
+        requests.post(f"{self.url}/_fake/live-migrations/complete", timeout=30)
 
     def requests(self) -> list[dict[str, Any]]:
         """Return every request so far, in order."""
@@ -85,6 +91,11 @@ class Operator:
         fields = dict(line.split(":", 1) for line in lines)
         return Memory(*(int(fields[key].split()[0]) / 1024 for key in ("VmRSS", "VmHWM")))
 
+    def scheduled(self) -> tuple[int, int]:
+        """Return how long the event loop's thread has run, and waited for a processor, in ns."""
+        ran, waited, _ = Path(f"/proc/{self.pid}/task/{self.pid}/schedstat").read_text().split()
+        return int(ran), int(waited)
+
 
 @dataclass(frozen=True)
 class Memory:
@@ -102,11 +113,14 @@ class Assembled:
     cloud: FakeCloud
     operator: Operator
     namespace: str
+    session: requests.Session
+    """Of the cluster's administrator."""
 
     def create(self, *bodies: Mapping[str, Any]) -> None:
-        """Create objects in the namespace, as a user would."""
-        items = {"apiVersion": "v1", "kind": "List", "items": list(bodies)}
-        self.kubernetes.kubectl("create", "-n", self.namespace, "-f", "-", stdin=json.dumps(items))
+        """Create objects in the namespace, a few at a time as several users would."""
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            for answer in pool.map(self._create, bodies):
+                assert answer.status_code == requests.codes.created, answer.text
 
     def body(self, kind: Kind, name: str, server: str, **spec: Any) -> dict[str, Any]:
         """Return an object for a server."""
@@ -123,10 +137,18 @@ class Assembled:
 
     def statuses(self, kind: Kind) -> dict[str, dict[str, Any]]:
         """Return the statuses of all objects of a kind, by name."""
-        path = f"/apis/{GROUP}/{VERSION}/namespaces/{self.namespace}/{kind.plural}"
-        code, answer = self.kubernetes.get(path)
-        assert code == requests.codes.ok, answer
-        return {item["metadata"]["name"]: item.get("status", {}) for item in answer["items"]}
+        answer = self.session.get(self._path(kind.plural), timeout=30)
+        answer.raise_for_status()
+        items = answer.json()["items"]
+        return {item["metadata"]["name"]: item.get("status", {}) for item in items}
+
+    def _create(self, body: Mapping[str, Any]) -> requests.Response:
+        plural = BY_NAME[body["kind"]].plural
+        return self.session.post(self._path(plural), json=body, timeout=30)
+
+    def _path(self, plural: str) -> str:
+        place = f"apis/{GROUP}/{VERSION}/namespaces/{self.namespace}/{plural}"
+        return f"{self.kubernetes.server}/{place}"
 
     def until(self, condition: Callable[[], bool], *, seconds: float, what: str) -> None:
         """Wait until `condition` holds."""
@@ -177,7 +199,11 @@ def running(
         with _process(supervisor, operator):
             pid = supervisor.pid(operator.name)
             probes = f"http://127.0.0.1:{_flag(operator, '--probe-port')}"
-            yield Assembled(kubernetes, fake, Operator(pid, probes), namespace)
+            with requests.Session() as session:
+                session.trust_env = False
+                session.verify = str(kubernetes.authority)
+                session.headers["Authorization"] = f"Bearer {kubernetes.credentials.admin_token}"
+                yield Assembled(kubernetes, fake, Operator(pid, probes), namespace, session)
             _stop_in_good_order(pid, operator)
 
 

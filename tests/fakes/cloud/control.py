@@ -8,16 +8,14 @@ from typing import Any
 
 from aiohttp import web
 
-from fakes.cloud.identity import REGION, Identity
+from fakes.cloud.identity import REGION
 from fakes.cloud.journal import Journal
 from fakes.cloud.state import Cloud
 
 PREFIX = "/_fake/"
 
 
-def add_routes(
-    router: web.UrlDispatcher, cloud: Cloud, identity: Identity, journal: Journal
-) -> None:
+def add_routes(router: web.UrlDispatcher, cloud: Cloud, journal: Journal) -> None:
     """Register the paths below `/_fake/`."""
 
     async def ready(_request: web.Request) -> web.Response:
@@ -48,6 +46,12 @@ def add_routes(
         seen = {key: str(value) for key, value in asdict(found).items() if value is not None}
         return web.json_response(seen)
 
+    async def complete(_request: web.Request) -> web.Response:
+        """End all live migrations now, however long they were to last."""
+        for course in list(cloud.courses.values()):
+            cloud.hasten(course)
+        return web.json_response({})
+
     async def read(_request: web.Request) -> web.Response:
         return web.json_response(journal.as_json())
 
@@ -58,18 +62,14 @@ def add_routes(
         journal.clear()
         return web.json_response({})
 
-    async def revoke(_request: web.Request) -> web.Response:
-        identity.revoke_all()
-        return web.json_response({})
-
     router.add_get(f"{PREFIX}ready", ready)
     router.add_get(f"{PREFIX}clouds", clouds)
     router.add_post(f"{PREFIX}servers", boot)
     router.add_get(f"{PREFIX}servers/{{server}}", show)
+    router.add_post(f"{PREFIX}live-migrations/complete", complete)
     router.add_get(f"{PREFIX}journal", read)
     router.add_delete(f"{PREFIX}journal", clear)
     router.add_get(f"{PREFIX}counts", count)
-    router.add_delete(f"{PREFIX}tokens", revoke)
 
 
 def _clouds(cloud: Cloud, origin: str) -> dict[str, Any]:

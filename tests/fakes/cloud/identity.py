@@ -26,10 +26,6 @@ class Identity:
         user, end = self._tokens.get(token or "", (None, None))
         return user if end is not None and end > datetime.now(UTC) else None
 
-    def revoke_all(self) -> None:
-        """Make every token invalid at once."""
-        self._tokens.clear()
-
     async def version(self, request: web.Request) -> web.Response:
         """GET /identity/v3."""
         links = [{"rel": "self", "href": f"{request.url.origin()}/identity/v3/"}]

@@ -72,7 +72,7 @@ def application(
     made.router.add_get("/image/v2/images", as_user(images.index))
     made.router.add_get("/image/v2/images/{image}", as_user(images.show))
     made.router.add_delete("/image/v2/images/{image}", as_user(images.delete))
-    control.add_routes(made.router, cloud, identity, journal)
+    control.add_routes(made.router, cloud, journal)
     return made
 
 
