@@ -57,8 +57,9 @@ def _rendered(kind: Kind) -> str:
     return _dump(custom_resource_definition(kind))
 
 
+@cache
 def custom_resource_definition(kind: Kind) -> Schema:
-    """Return the CustomResourceDefinition of a kind."""
+    """Return the CustomResourceDefinition of a kind; not to be changed by the caller."""
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",

@@ -1,18 +1,5 @@
 """All tests of the core run on virtual time, in a world of their own."""
 
-from collections.abc import AsyncIterator, Callable
+from fakes.fixtures import pytest_asyncio_loop_factories, world
 
-import pytest
-
-from fakes.virtual_time import VirtualLoop
-from fakes.world import World, a_world
-
-
-def pytest_asyncio_loop_factories() -> dict[str, Callable[[], VirtualLoop]]:
-    return {"virtual": VirtualLoop}
-
-
-@pytest.fixture
-async def world() -> AsyncIterator[World]:
-    async with a_world() as made:
-        yield made
+__all__ = ["pytest_asyncio_loop_factories", "world"]
