@@ -203,7 +203,13 @@ class Operator:
 
 def _timing(config: Config) -> Timing:
     return Timing(
-        bounds=Bounds(claim_bound=config.claim_bound, post_deadline=config.post_deadline),
+        bounds=Bounds(
+            claim_bound=config.claim_bound,
+            post_deadline=config.post_deadline,
+            proxy_lifetime=config.proxy_lifetime,
+            recovery_deadline=config.recovery_deadline,
+            reissue_unproven=config.reissue_unproven,
+        ),
         retry_interval=config.retry_interval,
         progress_interval=config.progress_interval,
         sweep_interval=config.sweep_interval,

@@ -43,6 +43,18 @@ class Config:
     """How long after a claim its request may still leave. Raise it only where connecting takes
     longer.
     """
+    proxy_lifetime: float = 60.0
+    """How long a proxy before Nova may hold a request and still deliver it: what Nova does not show
+    by then was not accepted. Raise it to the longest time-out of your load balancers.
+    """
+    recovery_deadline: float = 3600.0
+    """How long Nova's records are searched for a request of which nobody knows whether it was
+    accepted, while they cannot be seen. Then a person has to look (OutcomeUnknown).
+    """
+    reissue_unproven: bool = True
+    """Whether a request that Nova's records do not show is sent again. Switch it off where a proxy
+    may deliver a request later than `proxy_lifetime`: then such an object ends as OutcomeUnknown.
+    """
     read_timeout: float = 20.0
     """The longest that one read of a cloud may take."""
     poll_interval: float = 5.0

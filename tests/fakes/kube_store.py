@@ -10,7 +10,7 @@ import copy
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from serveractions.api.conditions import PRISTINE
@@ -54,9 +54,16 @@ class Store:
         self._parsed: dict[Key, Resource] = {}
         self._versions = itertools.count(100)
         self._uids = itertools.count(1)
+        self.ahead = timedelta(0)
+        """How far the API server's clock is ahead of the operator's."""
         self.watchers: list[Watcher] = []
         self.writes: list[Write] = []
         self.changed = asyncio.Event()
+
+    @property
+    def time(self) -> datetime:
+        """The API server's clock, as a Date header tells it."""
+        return (self._now() + self.ahead).replace(microsecond=0)
 
     def create(
         self,
@@ -78,7 +85,7 @@ class Store:
                 "uid": f"0c1f8f3e-4a0f-4d6e-9b8e-{next(self._uids):012}",
                 "resourceVersion": self._version(),
                 "generation": 1,
-                "creationTimestamp": rfc3339(self._now()),
+                "creationTimestamp": rfc3339(self.time),
                 "annotations": dict(annotations or {}),
                 "labels": dict(labels or {}),
             },

@@ -157,11 +157,18 @@ class LoseRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class DeliverLater:
+    """Something holds the next write, its sender hears nothing, and Nova gets it after a while."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Unreachable:
     """No connection for the next write."""
 
 
-Answer = Refuse | LoseReply | LoseRequest | Unreachable
+Answer = Refuse | LoseReply | LoseRequest | DeliverLater | Unreachable
 
 
 class Nova:
@@ -171,7 +178,9 @@ class Nova:
         accepted: All writes that it has taken.
         arrived: The names of all writes that reached it, refused ones too.
         answers: How the next writes are answered; accepted where it is empty.
-        released: The release decides whether resetNetwork is there still (23 removed it).
+        release: Decides whether resetNetwork is there still (23 removed it), and whether
+            os-resetState is recorded (since 23).
+        ahead: How far its clock is ahead of the operator's.
         deaf: Whether follow-ups are taken and come to nothing.
         doomed: Ends the next migration by this error of the scheduler instead of moving.
     """
@@ -185,7 +194,8 @@ class Nova:
         self.accepted: list[Accepted] = []
         self.arrived: list[str] = []
         self.answers: deque[Answer] = deque()
-        self.release = 22
+        self.release = 34
+        self.ahead = timedelta(0)
         self.doomed: str | None = None
         self.deaf = False
         self.live_seconds = 20.0
@@ -201,7 +211,12 @@ class Nova:
     @property
     def time(self) -> datetime:
         """Nova's clock, as a Date header tells it."""
-        return self._now().replace(microsecond=0)
+        return (self._now() + self.ahead).replace(microsecond=0)
+
+    @property
+    def newest(self) -> str:
+        """The highest microversion that this release speaks."""
+        return "2.100" if self.release >= 23 else "2.87"
 
     def catch_up(self) -> None:
         """Let everything happen that is due by now."""
@@ -222,6 +237,9 @@ class Nova:
                 raise NeverSent("connection refused")
             case LoseRequest():
                 raise Ambiguous("the connection broke")
+            case DeliverLater(seconds):
+                self._later(seconds, lambda: self._deliver(request, uid, user_id))
+                raise Ambiguous("no complete answer in time")
             case Refuse(status, message, retry_after):
                 self.arrived.append(request.name)
                 request_id = self._request_id()
@@ -233,6 +251,10 @@ class Nova:
         if isinstance(answer, LoseReply):
             raise Ambiguous("the connection broke")
         return reply
+
+    def _deliver(self, request: NovaRequest, uid: str, user_id: str) -> None:
+        self.arrived.append(request.name)
+        self._take(request, uid, user_id)
 
     def foreign_migration(self, kind: str = "migration", status: str = "migrating") -> Move:
         """Have somebody else migrate the server."""
@@ -286,6 +308,7 @@ class Nova:
         machine.task = "image_snapshot"
         image_id = f"image-{next(self._numbers)}"
         properties = asked["metadata"] | {
+            "user_id": user,
             "backup_type": asked["backup_type"],
             "instance_uuid": machine.id,
         }
@@ -317,9 +340,11 @@ class Nova:
         self._later(9, rotated)
         return Reply(status=202, request_id=request_id, body={"image_id": image_id})
 
-    def backups(self, server_id: str, backup_type: str) -> list[Image]:
-        """Return the backups of a server and type, newest first."""
-        of = {"instance_uuid": server_id, "backup_type": backup_type}
+    def backups(self, server_id: str, backup_type: str | None = None) -> list[Image]:
+        """Return the backups of a server, of one type or of all, newest first."""
+        of = {"instance_uuid": server_id}
+        if backup_type is not None:
+            of["backup_type"] = backup_type
         found = [each for each in self.images.values() if of.items() <= each.properties.items()]
         return sorted(found, key=lambda each: each.created, reverse=True)
 
@@ -387,6 +412,8 @@ class Nova:
         if move is None or move.status not in ("queued", "preparing", "running"):
             return Reply(status=400, request_id=request_id, message="Migration is not running")
 
+        self._record("live_migration_cancel", machine, user, request_id)
+
         def aborted() -> None:
             if move.status != "completed":
                 move.status, machine.progress = "cancelled", None
@@ -401,6 +428,7 @@ class Nova:
         move = self.moves[0]
         if move.status != "running":
             return Reply(status=400, request_id=request_id, message="Migration is not running")
+        self._record("live_migration_force_complete", machine, user, request_id)
         self._later(3, lambda: self._live_done(machine, move))
         return Reply(status=202, request_id=request_id)
 
@@ -408,6 +436,7 @@ class Nova:
         move = self._finished(machine)
         if move is None:
             return self._wrong_state(machine, "confirmResize", request_id)
+        self._record("confirmResize", machine, user, request_id)
         move.status = "confirming"
 
         def confirmed() -> None:
@@ -421,6 +450,7 @@ class Nova:
         move = self._finished(machine)
         if move is None:
             return self._wrong_state(machine, "revertResize", request_id)
+        self._record("revertResize", machine, user, request_id)
         move.status = "reverting"
         machine.be("REVERT_RESIZE", "resized", "resize_reverting")
 
@@ -443,7 +473,8 @@ class Nova:
         self, machine: Machine, body: dict[str, Any], user: str, request_id: str
     ) -> Reply:
         state = body["os-resetState"]["state"]
-        self._record("resetState", machine, user, request_id)
+        if self.release >= 23:
+            self._record("resetState", machine, user, request_id)
         machine.be(state.upper(), state)
         return Reply(status=202, request_id=request_id)
 

@@ -14,6 +14,7 @@ from fakes.kube_store import Store
 from fakes.nova_model import PROJECT, Nova
 from serveractions.actions.action import Look, NovaRequest
 from serveractions.actions.observation import Image, InstanceAction, Migration, Observation, Server
+from serveractions.api.kinds import Kind
 from serveractions.api.resource import Key, Resource
 from serveractions.api.spec import CloudCredentialsRef, ServerRef
 from serveractions.api.status import Progress, Status
@@ -62,13 +63,18 @@ class FakeObjects:
             found = [each for each in self._store.all() if each.status.phase.finished]
         return _pages(found)
 
-    async def of_server(self, server_id: str) -> Sequence[Resource]:
+    async def of_server(self, kind: Kind, server_id: str) -> Sequence[Resource]:
         async with self._faults.at("objects.of_server"):
             return [
                 each
                 for each in self._store.all()
-                if each.status.server is not None and each.status.server.id == server_id
+                if each.kind is kind
+                and each.status.server is not None
+                and each.status.server.id == server_id
             ]
+
+    def server_time(self) -> datetime:
+        return self._store.time
 
     async def delete(self, resource: Resource) -> None:
         async with self._faults.at("objects.delete"):
@@ -135,17 +141,19 @@ class Account:
     Attributes:
         problem: Raised where the cloud is opened.
         unreadable: Raised by every read of the cloud.
-        sees_migrations: Whether the policy lets these credentials list migrations.
+        sees_migrations, sees_actions: Whether the policy lets these credentials list them.
+        newest: The highest microversion, where it is not the one of the cloud's release.
         connecting: Seconds until the connection of a write stands.
     """
 
     user_id: str = "operator-user"
     project_id: str = PROJECT
     endpoint: str = "https://nova.example/v2.1"
-    newest: str = "2.100"
+    newest: str | None = None
     problem: Exception | None = None
     unreadable: Exception | None = None
     sees_migrations: bool = True
+    sees_actions: bool = True
     connecting: float = 0.0
 
 
@@ -204,7 +212,7 @@ class FakeCloud:
 
     @property
     def newest(self) -> str:
-        return self._account.newest
+        return self._account.newest or self._nova.newest
 
     async def find_server(self, ref: ServerRef) -> tuple[Server, datetime]:
         async with self._faults.at("cloud.find_server"):
@@ -222,6 +230,8 @@ class FakeCloud:
 
     async def instance_actions(self, server_id: str) -> Sequence[InstanceAction]:
         async with self._faults.at("cloud.instance_actions"):
+            if not self._account.sees_actions:
+                raise Forbidden("Policy doesn't allow os_compute_api:os-instance-actions:list")
             nova = self._readable()
             return [each.seen for each in nova.records if each.server_id == server_id]
 
@@ -236,7 +246,7 @@ class FakeCloud:
             nova = self._readable()
             return [each.seen for each in nova.moves if each.server_id == server_id]
 
-    async def backups(self, server_id: str, backup_type: str) -> Sequence[Image]:
+    async def backups(self, server_id: str, backup_type: str | None = None) -> Sequence[Image]:
         async with self._faults.at("cloud.backups"):
             return self._readable().backups(server_id, backup_type)
 

@@ -28,7 +28,7 @@ from serveractions.core.engine import Engine, Ports, Timing
 from serveractions.core.inbox import Inbox
 from serveractions.core.issue import Bounds
 
-BOUNDS = Bounds(claim_bound=30.0, post_deadline=60.0)
+BOUNDS = Bounds(claim_bound=30.0, post_deadline=60.0, proxy_lifetime=60.0, recovery_deadline=3600.0)
 RETRY = 5.0
 PROGRESS = 10.0
 POLL = 1.0
@@ -44,6 +44,9 @@ OWN: dict[str, dict[str, Any]] = {
     "ServerNetworkInjection": {},
 }
 """What each kind needs in its spec."""
+
+RELEASES = {"ServerNetworkReset": 22}
+"""The newest Nova that takes the action of a kind, where it is not the newest of all."""
 
 
 class Process:
@@ -69,7 +72,7 @@ class Process:
                 clock=world.clock,
             ),
             timing=Timing(
-                bounds=BOUNDS,
+                bounds=world.bounds,
                 retry_interval=RETRY,
                 progress_interval=PROGRESS,
                 sweep_interval=60.0,
@@ -123,6 +126,7 @@ class World:
         self.store = Store(self.clock.now)
         self.nova = Nova(self.clock.now)
         self.leases = LeaseBoard()
+        self.bounds = BOUNDS
         self.vault = Vault(
             accounts={("default", "openstack"): Account()},
             passwords={("default", "web-1-password", "password"): "s3cret"},

@@ -207,8 +207,10 @@ async def test_lists_sort_the_objects_by_phase_and_server(
     assert {item.kind for item in unfinished} == {STATE_RESET, BY_NAME["ServerNetworkReset"]}
     finished = [item.name async for page in await here.finished() for item in page]
     assert sorted(finished) == names[:3]
-    assert {r.name for r in await here.of_server(f"{namespace}-server")} == set(names[:3])
-    assert {r.name for r in await here.of_server("nobody, or=else\\")} == set()
+    server = f"{namespace}-server"
+    assert {r.name for r in await here.of_server(STATE_RESET, server)} == set(names[:3])
+    assert await here.of_server(BY_NAME["ServerNetworkReset"], server) == []
+    assert await here.of_server(STATE_RESET, "nobody, or=else\\") == []
     everything = {item.key for item in await everywhere.unfinished()}
     assert elsewhere.key in everything
     assert {item.key for item in unfinished} <= everything
@@ -231,3 +233,13 @@ async def test_every_kind_can_be_read_and_written(
     for item in create(kubernetes, *(manifest(namespace, "x", kind=kind) for kind in simple)):
         stored = await objects.write_status(item, changed(item.status, message="hello"))
         assert (await objects.read(item.key)).status == stored.status
+
+
+async def test_the_clock_of_the_api_server_is_known_from_its_answers(
+    objects: KubeObjects, resource: Resource
+) -> None:
+    await objects.read(resource.key)
+
+    age = (objects.server_time() - resource.created).total_seconds()
+
+    assert -2 <= age <= 60

@@ -10,7 +10,7 @@ from typing import Any
 import kopf
 import pytest
 
-from kube_world import SERVER, create, manifest, new_namespace, until
+from kube_world import SERVER, STATE_RESET, create, manifest, new_namespace, until
 from local_stack.kubernetes import ControlPlane
 from serveractions import handlers, kopf_settings
 from serveractions.api.kinds import KINDS
@@ -85,7 +85,7 @@ async def test_the_operator_can_carry_an_object_through_its_life(
     status = marked.status.model_copy(update={"phase": Phase.SUCCEEDED})
     stored = await objects.write_status(marked, status)
     assert resource.key in {i.key async for page in await objects.finished() for i in page}
-    await objects.of_server(SERVER)
+    await objects.of_server(STATE_RESET, SERVER)
     await objects.delete(stored)
 
 

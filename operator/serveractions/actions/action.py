@@ -6,6 +6,7 @@ from enum import Enum, auto
 from typing import Any, ClassVar, Literal, Protocol
 
 from serveractions.actions.observation import InstanceAction, Migration, Observation, Server
+from serveractions.actions.traces import Records, Trace
 from serveractions.api.status import Intent, Progress, Reason, Status
 
 MARKER = "serveractions.uid"
@@ -166,6 +167,18 @@ class Action(Protocol):
 
     def matches(self, record: InstanceAction, intent: Intent) -> bool:
         """Say whether a record that Nova keeps could be the request of this intent."""
+        ...
+
+    def traceable(self, newest: str) -> bool:
+        """Say whether a Nova of this age would show the request in its records, had it accepted it.
+
+        Args:
+            newest: The highest microversion that this Nova speaks.
+        """
+        ...
+
+    def trace(self, intent: Intent, uid: str, records: Records) -> Trace:
+        """Find the request of an intent in Nova's records; `uid` is the object's."""
         ...
 
     def accepted(self, spec: Any) -> Verdict | None:

@@ -21,6 +21,7 @@ from serveractions.actions.microversions import FLOOR, step_down
 from serveractions.actions.observation import InstanceAction, Observation, Server
 from serveractions.actions.server_states import check, existing
 from serveractions.actions.settling import settled
+from serveractions.actions.traces import Records, Trace, among
 from serveractions.actions.wording import named
 from serveractions.api.spec import ServerPasswordChangeSpec
 from serveractions.api.status import Intent, Reason, Status
@@ -60,6 +61,14 @@ class ChangePassword:
     def matches(self, record: InstanceAction, intent: Intent) -> bool:
         """Say whether a record could be the request of this intent."""
         return records.matches(record, intent, self.record)
+
+    def traceable(self, newest: str) -> bool:
+        """Return True: every Nova from the floor on records it."""
+        return True
+
+    def trace(self, intent: Intent, uid: str, records: Records) -> Trace:
+        """Find the request by its instance action."""
+        return among(records.candidates(lambda record: self.matches(record, intent)))
 
     def accepted(self, spec: ServerPasswordChangeSpec) -> Verdict | None:
         """Return success: Nova answers 202 when the password is set."""

@@ -8,7 +8,7 @@ proves nothing.
 import hashlib
 from typing import ClassVar
 
-from serveractions.actions import records
+from serveractions.actions import backup_traces, records
 from serveractions.actions.action import (
     MARKER,
     Failed,
@@ -26,6 +26,7 @@ from serveractions.actions.observation import Image, InstanceAction, Observation
 from serveractions.actions.replies import volume_backed
 from serveractions.actions.server_states import check, existing
 from serveractions.actions.settling import settled, stalled
+from serveractions.actions.traces import Records, Trace
 from serveractions.actions.wording import named
 from serveractions.api.spec import ServerBackupSpec
 from serveractions.api.status import Intent, Reason, Status
@@ -72,6 +73,15 @@ class CreateBackup:
         """Say whether a record could be the request of this intent."""
         return records.matches(record, intent, self.record)
 
+    def traceable(self, newest: str) -> bool:
+        """Return True: every Nova from the floor on records it."""
+        return True
+
+    def trace(self, intent: Intent, uid: str, records: Records) -> Trace:
+        """Find the request by its instance action and by the mark on its image."""
+        candidates = records.candidates(lambda record: self.matches(record, intent))
+        return backup_traces.trace(candidates, intent, uid, records)
+
     def accepted(self, spec: ServerBackupSpec) -> Verdict | None:
         """Return None: the upload is still to come."""
         return None
@@ -108,11 +118,6 @@ def image_name(server: str, resource: str) -> str:
         return name
     digest = hashlib.sha256(name.encode()).hexdigest()[:10]
     return f"{name[: LONGEST_NAME - len(digest) - 1]}-{digest}"
-
-
-def marked(image: Image, uid: str) -> bool:
-    """Say whether an image carries the mark of the object with this uid."""
-    return image.properties.get(MARKER) == uid
 
 
 def rotated_out(intent: Intent, seen: Observation) -> tuple[str, ...]:

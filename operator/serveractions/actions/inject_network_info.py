@@ -19,6 +19,7 @@ from serveractions.actions.action import (
 from serveractions.actions.microversions import FLOOR, step_down
 from serveractions.actions.observation import InstanceAction, Observation, Server
 from serveractions.actions.server_states import check
+from serveractions.actions.traces import Records, Trace, Unseen
 from serveractions.actions.wording import named
 from serveractions.api.spec import ServerNetworkInjectionSpec
 from serveractions.api.status import Intent, Status
@@ -58,6 +59,14 @@ class InjectNetworkInfo:
     def matches(self, record: InstanceAction, intent: Intent) -> bool:
         """Return False: it leaves no record."""
         return False
+
+    def traceable(self, newest: str) -> bool:
+        """Return False: no Nova records it."""
+        return False
+
+    def trace(self, intent: Intent, uid: str, records: Records) -> Trace:
+        """Return that it cannot be told."""
+        return Unseen("Nova keeps no record of injectNetworkInfo")
 
     def accepted(self, spec: ServerNetworkInjectionSpec) -> Verdict | None:
         """Return success, and say how little that means."""

@@ -20,6 +20,8 @@ DISK_OVER_COMMIT = "2.24"
 """The last one that knows disk_over_commit. Below 2.34 Nova checks before it answers."""
 RESET_STATE_RECORDED = "2.88"
 """From the release with this maximum on (Wallaby), os-resetState leaves an instance action."""
+RESET_NETWORK_REMOVED = "2.88"
+"""From the same release on, resetNetwork is gone (nova/api/openstack/compute/admin_actions.py)."""
 
 
 class UnsupportedMicroversion(ValueError):

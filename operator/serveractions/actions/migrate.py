@@ -24,6 +24,7 @@ from serveractions.actions.microversions import FLOOR, step_down
 from serveractions.actions.observation import InstanceAction, Migration, Observation, Server
 from serveractions.actions.server_states import check, existing
 from serveractions.actions.settling import settled, stalled
+from serveractions.actions.traces import Records, Trace, among
 from serveractions.actions.unrecorded_migration import BETWEEN, broken, busy, not_begun
 from serveractions.actions.wording import named, on, quoted, to
 from serveractions.api.spec import Decision, ServerMigrationSpec
@@ -59,6 +60,14 @@ class Migrate:
     def matches(self, record: InstanceAction, intent: Intent) -> bool:
         """Say whether a record could be the request of this intent."""
         return records.matches(record, intent, self.record)
+
+    def traceable(self, newest: str) -> bool:
+        """Return True: every Nova from the floor on records it."""
+        return True
+
+    def trace(self, intent: Intent, uid: str, records: Records) -> Trace:
+        """Find the request by its instance action."""
+        return among(records.candidates(lambda record: self.matches(record, intent)))
 
     def accepted(self, spec: ServerMigrationSpec) -> Verdict | None:
         """Return None: the migration is still to come."""

@@ -15,9 +15,15 @@ from serveractions.actions.action import (
     Target,
     Verdict,
 )
-from serveractions.actions.microversions import FLOOR, step_down
+from serveractions.actions.microversions import (
+    FLOOR,
+    RESET_NETWORK_REMOVED,
+    parse,
+    step_down,
+)
 from serveractions.actions.observation import InstanceAction, Observation, Server
 from serveractions.actions.server_states import check
+from serveractions.actions.traces import Absent, Records, Trace
 from serveractions.api.spec import ServerNetworkResetSpec
 from serveractions.api.status import Intent, Status
 
@@ -55,6 +61,14 @@ class ResetNetwork:
     def matches(self, record: InstanceAction, intent: Intent) -> bool:
         """Return False: it leaves no record."""
         return False
+
+    def traceable(self, newest: str) -> bool:
+        """Say whether it is a Nova that has removed the action: that one certainly took nothing."""
+        return parse(newest) >= parse(RESET_NETWORK_REMOVED)
+
+    def trace(self, intent: Intent, uid: str, records: Records) -> Trace:
+        """Return that there is none: asked of a Nova that answers 410 whatever it is sent."""
+        return Absent()
 
     def accepted(self, spec: ServerNetworkResetSpec) -> Verdict | None:
         """Return success: there is nothing to follow."""

@@ -17,10 +17,16 @@ from serveractions.actions.action import (
     Target,
     Verdict,
 )
-from serveractions.actions.microversions import FLOOR, step_down
+from serveractions.actions.microversions import (
+    FLOOR,
+    RESET_STATE_RECORDED,
+    parse,
+    step_down,
+)
 from serveractions.actions.observation import InstanceAction, Observation, Server
 from serveractions.actions.server_states import check, existing
 from serveractions.actions.settling import settled
+from serveractions.actions.traces import Records, Trace, among
 from serveractions.actions.wording import named, quoted
 from serveractions.api.spec import ServerStateResetSpec
 from serveractions.api.status import Intent, Reason, Status
@@ -51,6 +57,14 @@ class ResetState:
     def matches(self, record: InstanceAction, intent: Intent) -> bool:
         """Say whether a record could be the request of this intent (from microversion 2.88 on)."""
         return records.matches(record, intent, self.record)
+
+    def traceable(self, newest: str) -> bool:
+        """Say whether it is a Nova of release 23 or later: older ones keep no record of it."""
+        return parse(newest) >= parse(RESET_STATE_RECORDED)
+
+    def trace(self, intent: Intent, uid: str, records: Records) -> Trace:
+        """Find the request by its instance action."""
+        return among(records.candidates(lambda record: self.matches(record, intent)))
 
     def accepted(self, spec: ServerStateResetSpec) -> Verdict | None:
         """Return None: a look at the server is what proves it."""

@@ -61,6 +61,7 @@ class Reason(StrEnum):
     WAITING_FOR_SECRET = "WaitingForSecret"  # noqa: S105 - a reason, not a secret
     SERVER_BUSY = "ServerBusy"
     AWAITING_DECISION = "AwaitingDecision"
+    RECOVERING = "Recovering"
     SUCCEEDED = "Succeeded"
     CANCELLED = "Cancelled"
     REVERTED = "Reverted"
@@ -301,6 +302,9 @@ class Status(Model):
     """The decision that was taken up: a later change of spec.decision has no effect."""
     start_time: Time | None = None
     """When the operator looked at the object first."""
+    unsent_time: Time | None = None
+    """Until when, on Nova's own clock, it is certain that nothing was sent: what Nova has on record
+    from before is not this object's."""
     issued_time: Time | None = None
     """When Nova accepted the action."""
     awaiting_since: Time | None = None

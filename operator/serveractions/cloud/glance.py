@@ -32,13 +32,11 @@ class Glance:
         with reading("image"):
             return records.image(records.row({"image": answer.body}, "image"))
 
-    async def backups(self, server_id: str, backup_type: str) -> Sequence[Image]:
-        """Return the backups of one server and type, newest first."""
-        wanted = {
-            "image_type": "backup",
-            "backup_type": backup_type,
-            "instance_uuid": identifier(server_id),
-        }
+    async def backups(self, server_id: str, backup_type: str | None = None) -> Sequence[Image]:
+        """Return the backups of one server, of one type or of all, newest first."""
+        wanted = {"image_type": "backup", "instance_uuid": identifier(server_id)}
+        if backup_type is not None:
+            wanted["backup_type"] = backup_type
         found: dict[str, Image] = {}
         marker: str | None = None
         for _ in range(_MAX_PAGES):

@@ -173,8 +173,8 @@ class NovaCloud:
         """Return an image, None when there is none (any more)."""
         return await self._glance.image(image_id)
 
-    async def backups(self, server_id: str, backup_type: str) -> Sequence[Image]:
-        """Return the images of one server and backup type, newest first."""
+    async def backups(self, server_id: str, backup_type: str | None = None) -> Sequence[Image]:
+        """Return the backups of one server, of one type or of all, newest first."""
         return await self._glance.backups(server_id, backup_type)
 
     async def delete_image(self, image_id: str) -> None:

@@ -1,13 +1,12 @@
 """One attempt at an action: claim, issue, record. The heart of "exactly once".
 
 The three are methods of one class, in the order in which they happen, so that every point at which
-a process may die
-can be seen on one page:
+a process may die can be seen on one page:
 
-    before `claim` is acknowledged   nothing was sent; nothing will be
-    between claim and record         the intent stands in the status; recovery looks for the request
-    in Nova after `record`                   the request id stands in the status; the action is
-    followed
+    before the claim is acknowledged   nothing was sent; nothing will be
+    between claim and record           the intent stands in the status; `recover` looks for the
+                                       request in Nova's records
+    after the record                   the request id stands in the status; the action is followed
 """
 
 import logging
@@ -16,11 +15,11 @@ from serveractions.actions import replies
 from serveractions.actions.action import Action, Succeeded
 from serveractions.api.resource import Resource
 from serveractions.api.status import ImageStatus, Intent, Phase, Reason, ServerStatus, Status
-from serveractions.core import timing, transitions
+from serveractions.core import marks, timing, transitions
 from serveractions.core.errors import ApiUnavailable, Conflict, StatusRefused
 from serveractions.core.inbox import Memory
 from serveractions.core.issue import Answered, Issued, Issuer, NotSent, Unknown
-from serveractions.core.ports import Clock, Mark
+from serveractions.core.ports import Clock
 from serveractions.core.prepare import Prepared
 from serveractions.core.recorder import Recorder
 from serveractions.core.recover import Recovery
@@ -63,7 +62,8 @@ class Attempt:
             Conflict: The object has changed since it was looked at; nothing was sent.
             ObjectGone: It was deleted. If that was after the claim, the action may run on in Nova.
         """
-        claimed_at = self._clock.boottime()
+        attempt, claimed_at = prepared.intent.attempt, self._clock.boottime()
+        memory.claim(attempt, claimed_at)
         claimed = await self.claim(resource, prepared, server, beside=beside)
         issued = await self._issuer.issue(
             prepared.cloud,
@@ -73,6 +73,8 @@ class Attempt:
             claimed=claimed_at,
             expiry=timing.expiry(resource),
         )
+        if not isinstance(issued, Unknown):
+            memory.answered = attempt
         memory.retry_after = None
         match issued:
             case Answered(replies.StepDown()):
@@ -98,7 +100,7 @@ class Attempt:
         intent = prepared.intent
         marked = resource
         try:
-            marked = await self._recorder.mark(resource, _mark(resource, intent))
+            marked = await self._recorder.mark(resource, marks.of_attempt(resource.uid, intent))
             status = marked.status.model_copy(
                 update={"intent": intent, "server": server, "beside": beside}
             )
@@ -124,14 +126,20 @@ class Attempt:
     async def record(
         self, claimed: Resource, action: Action, intent: Intent, issued: Issued
     ) -> Resource:
-        """Write what became of the request, until it is written, onto this very attempt."""
+        """Write what became of the request, until it is written, onto this very attempt.
+
+        If somebody has wiped the status meanwhile, the intent is written again with it.
+        """
 
         def change(current: Resource) -> Status | None:
-            if current.status.phase is not Phase.ISSUING or not _same(
-                current.status.intent, intent
-            ):
+            if not _open(current.status, intent):
                 return None
-            return self._after(current, action, issued)
+            status = current.status.model_copy(
+                update={"intent": intent, "attempts": intent.attempt - 1}
+            )
+            if status.server is None:
+                status = status.model_copy(update={"server": claimed.status.server})
+            return self._after(current.with_status(status), action, issued)
 
         return await self._recorder.persist(claimed, change)
 
@@ -144,9 +152,7 @@ class Attempt:
 
         def change(current: Resource) -> Status | None:
             status = current.status
-            if status.attempts >= intent.attempt or status.phase not in _BEFORE_RECORD:
-                return None
-            if status.phase is Phase.ISSUING and not _same(status.intent, intent):
+            if not _open(status, intent):
                 return None
             closed = status.model_copy(update={"attempts": intent.attempt})
             return transitions.move(
@@ -169,7 +175,7 @@ class Attempt:
                     resource, Reason.TRANSIENT_ERROR, f"Not sent: {message}. It is tried again"
                 )
             case Unknown(message):
-                return self._recovery.unclear(resource, message)
+                return self._recovery.lost(resource, message)
             case Answered(meaning, reply):
                 return self._answered(resource, action, Answered(meaning, reply))
 
@@ -193,7 +199,7 @@ class Attempt:
                     message,
                 )
             case replies.Unclear(message):  # the issuer turns these into Unknown
-                return self._recovery.unclear(resource, message)
+                return self._recovery.lost(resource, message)
 
     def _accepted(self, resource: Resource, action: Action, answered: Answered) -> Status:
         reply = answered.reply
@@ -228,9 +234,17 @@ class Attempt:
 _BEFORE_RECORD = frozenset({Phase.PENDING, Phase.SUSPENDED, Phase.ISSUING})
 
 
-def _same(found: Intent | None, intent: Intent) -> bool:
-    """Whether an intent in a status is this very attempt of this very process."""
-    return found is not None and (found.attempt, found.holder) == (intent.attempt, intent.holder)
+def _open(status: Status, intent: Intent) -> bool:
+    """Whether nothing is written yet of what became of this attempt.
+
+    The mark, which is a compare-and-set, gives each number to one process only; another one may
+    have written the intent anew in its own name.
+    """
+    return (
+        status.phase in _BEFORE_RECORD
+        and status.attempts < intent.attempt
+        and (status.intent is None or status.intent.attempt <= intent.attempt)
+    )
 
 
 def _stepped_down(answered: Answered, memory: Memory) -> Answered:
@@ -242,16 +256,3 @@ def _stepped_down(answered: Answered, memory: Memory) -> Answered:
         return Answered(replies.Rejected(Reason.INVALID_CONFIGURATION, message), answered.reply)
     memory.stepped_down = True
     return answered
-
-
-def _mark(resource: Resource, intent: Intent) -> Mark:
-    return Mark(
-        uid=resource.uid,
-        attempt=intent.attempt,
-        server_id=intent.server_id,
-        endpoint=intent.endpoint,
-        region=intent.region,
-        user_id=intent.user_id,
-        project_id=intent.project_id,
-        nova_time=intent.nova_time,
-    )

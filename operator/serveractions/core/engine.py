@@ -11,12 +11,15 @@ from dataclasses import dataclass
 from serveractions.api.resource import Key, Resource
 from serveractions.core.attempt import Attempt
 from serveractions.core.errors import ApiUnavailable
+from serveractions.core.evidence import Evidence
 from serveractions.core.following import Following
 from serveractions.core.inbox import Inbox
 from serveractions.core.issue import Bounds, Issuer
+from serveractions.core.ledger import Ledger
 from serveractions.core.lifecycle import Lifecycle
 from serveractions.core.order import ServerOrder
 from serveractions.core.ports import Clock, Clouds, Events, Leases, Objects, Poller
+from serveractions.core.precedents import Precedents
 from serveractions.core.prepare import Preparation
 from serveractions.core.recorder import Recorder
 from serveractions.core.recover import Recovery
@@ -68,13 +71,30 @@ class Engine:
         self._ports = ports
         self._timing = timing
         clock, bounds = ports.clock, timing.bounds
+        ledger = Ledger()
         self.recorder = Recorder(
-            objects=ports.objects, inbox=inbox, order=self.order, events=ports.events
+            objects=ports.objects,
+            inbox=inbox,
+            order=self.order,
+            events=ports.events,
+            ledger=ledger,
         )
         issuer = Issuer(leases=ports.leases, clock=clock, bounds=bounds)
-        recovery = Recovery(clock=clock, bounds=bounds)
+        evidence = Evidence(clouds=ports.clouds, objects=ports.objects, ledger=ledger)
+        recovery = Recovery(
+            evidence=evidence,
+            clouds=ports.clouds,
+            recorder=self.recorder,
+            clock=clock,
+            bounds=bounds,
+            identity=ports.leases.identity,
+            retry_interval=timing.retry_interval,
+        )
         self._waiting = Waiting(
-            preparation=Preparation(clouds=ports.clouds, identity=ports.leases.identity),
+            preparation=Preparation(
+                clouds=ports.clouds, objects=ports.objects, identity=ports.leases.identity
+            ),
+            precedents=Precedents(evidence=evidence),
             attempt=Attempt(recorder=self.recorder, issuer=issuer, recovery=recovery, clock=clock),
             recovery=recovery,
             recorder=self.recorder,
@@ -109,6 +129,9 @@ class Engine:
             poller=ports.poller,
             leases=ports.leases,
             events=ports.events,
+            ledger=ledger,
+            clock=clock,
+            bounds=bounds,
         )
         self.workers = Workers(inbox=inbox, lifecycle=self.lifecycle, count=workers)
         self._sweep = Sweep(

@@ -98,9 +98,7 @@ class Following:
         if order is None:
             await self._show(entry, status, verdict.message, now)
         else:
-            steered = await self._steering.carry_out(
-                resource, status, order, seen=entry.observation
-            )
+            steered = await self._steering.carry_out(resource, status, order)
             match steered:
                 case Failed(reason, message):
                     await self._finish(entry, status, Phase.FAILED, reason, message)

@@ -20,8 +20,11 @@ class Memory:
 
     Attributes:
         tries: How often it was waited for in a row; lengthens the next wait.
-        first_seen: When this process saw the open attempt first, as (attempt, seconds on the boot
-            clock).
+        claimed: The attempt that this process claimed itself and when, as (attempt, seconds on the
+            boot clock).
+        answered: The last attempt of which this process knows what became of it.
+        first_seen: When this process first saw an attempt of another one stand open, likewise.
+        visible_since: Since when Nova's records can be seen without a gap, on the boot clock.
         written: When a running status was last written, on the boot clock; progress is written at
             intervals.
         stepped_down: Nova refused the microversion (406) once; the next attempt uses the floor.
@@ -31,11 +34,30 @@ class Memory:
     """
 
     tries: int = 0
+    claimed: tuple[int, float] | None = None
+    answered: int | None = None
     first_seen: tuple[int, float] | None = None
+    visible_since: float | None = None
     written: float = 0.0
     stepped_down: bool = False
     retry_after: float | None = None
     beside: tuple[str, ...] = ()
+
+    def claim(self, attempt: int, now: float) -> None:
+        """Note that this process is about to claim an attempt."""
+        self.claimed, self.visible_since = (attempt, now), None
+
+    def issued(self, attempt: int) -> bool:
+        """Say whether it was this process that claimed the attempt."""
+        return self.claimed is not None and self.claimed[0] == attempt
+
+    def open_since(self, attempt: int, now: float) -> float:
+        """Return since when an attempt stands open: its claim, or when it was first seen."""
+        if self.claimed is not None and self.claimed[0] == attempt:
+            return self.claimed[1]
+        if self.first_seen is None or self.first_seen[0] != attempt:
+            self.first_seen = (attempt, now)
+        return self.first_seen[1]
 
 
 @dataclass(slots=True)

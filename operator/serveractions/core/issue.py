@@ -47,20 +47,31 @@ Issued = Answered | NotSent | Unknown
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
-    """Until when a request may leave, and how long it may take.
+    """Until when a request may leave, how long it may take, and when its absence is a proof.
 
     Attributes:
-        claim_bound: Seconds after the claim was acknowledged.
+        claim_bound: Seconds after the claim was sent.
         post_deadline: Seconds for the whole exchange.
+        proxy_lifetime: Seconds for which something before Nova may hold a request.
+        recovery_deadline: Seconds for which Nova's records are searched while they cannot be seen.
+        reissue_unproven: Whether what the records do not show is sent again.
     """
 
     claim_bound: float
     post_deadline: float
+    proxy_lifetime: float
+    recovery_deadline: float
+    reissue_unproven: bool = True
 
     @property
     def settled_after(self) -> float:
         """Seconds after a claim by which its request has left and was answered, or never will."""
         return self.claim_bound + self.post_deadline
+
+    @property
+    def proven_after(self) -> float:
+        """Seconds after a claim by which Nova has got its request, or never will."""
+        return self.settled_after + self.proxy_lifetime
 
 
 class Issuer:

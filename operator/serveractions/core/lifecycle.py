@@ -5,15 +5,19 @@ Two things are
 never done from memory: deciding that a request was sent, and deciding that it was not.
 """
 
+import asyncio
 import logging
 
 from serveractions.api.resource import Key, Resource
 from serveractions.api.status import Phase
+from serveractions.core import marks
 from serveractions.core.errors import Conflict, ObjectGone, WaitError
 from serveractions.core.following import Following
 from serveractions.core.inbox import Entry, Inbox
+from serveractions.core.issue import Bounds
+from serveractions.core.ledger import Ledger
 from serveractions.core.order import ServerOrder
-from serveractions.core.ports import Events, Leases, Poller
+from serveractions.core.ports import Clock, Events, Leases, Poller
 from serveractions.core.recorder import Recorder
 from serveractions.core.recover import Recovery
 from serveractions.core.waiting import Waiting
@@ -43,6 +47,9 @@ class Lifecycle:
         poller: Poller,
         leases: Leases,
         events: Events,
+        ledger: Ledger,
+        clock: Clock,
+        bounds: Bounds,
     ) -> None:
         self._inbox = inbox
         self._order = order
@@ -53,9 +60,13 @@ class Lifecycle:
         self._poller = poller
         self._leases = leases
         self._events = events
+        self._ledger = ledger
+        self._clock = clock
+        self._bounds = bounds
 
     def take_in(self, resource: Resource) -> None:
         """Take in an object that was listed or watched."""
+        self._ledger.note(resource)
         self._inbox.seen(resource)
         entry = self._inbox.get(resource.key)
         if entry is not None and not entry.gone:
@@ -105,16 +116,17 @@ class Lifecycle:
             return LEASE_DELAY
         if phase.waiting:
             return await self._waiting.step(entry)
-        if phase is Phase.ISSUING:
-            return await self._interrupted(entry)
+        if self._copied(entry.resource):
+            await self._waiting.end_copy(entry)
+            return None
+        if phase is Phase.ISSUING:  # and no worker of this process is busy with it
+            return await self._recovery.step(entry)
         return await self._following.step(entry)
 
-    async def _interrupted(self, entry: Entry) -> float | None:
-        """Handle an intent that stands open and that no worker of this process is busy with."""
-        if wait := self._recovery.wait(entry.resource, entry.memory):
-            return wait
-        await self._recorder.write(entry.resource, self._recovery.interrupted(entry.resource))
-        return None
+    def _copied(self, resource: Resource) -> bool:
+        """Whether the object is a restored copy that brought the status of its original along."""
+        marked = marks.read(resource.annotations, resource.uid)
+        return marked.origin is marks.Origin.FOREIGN and marked.mark is not None
 
     async def _left(self, entry: Entry) -> float | None:
         """Find out whether an object that left the view was deleted or finished by another
@@ -134,12 +146,16 @@ class Lifecycle:
         The watch may still owe an echo of our own last write, which would bring the object back, so
         the entry stays until it has told of the deletion.
         """
-        self._let_go(entry)
+        resource = entry.resource
+        self._poller.forget(resource.key)
+        if left := self._perhaps_under_way(entry):
+            asyncio.get_running_loop().call_later(left, self._recorder.release, resource.key)
+        else:
+            self._recorder.release(resource.key)
         if entry.left:
-            self._inbox.drop(entry.resource.key)
+            self._inbox.drop(resource.key)
         else:
             entry.gone = True
-        resource = entry.resource
         if resource.status.phase.in_flight:
             request = resource.status.request_id
             which = f"request {request}" if request else "being sent, or just sent"
@@ -152,6 +168,19 @@ class Lifecycle:
                     " accepted goes on there and is no longer followed"
                 ),
             )
+
+    def _perhaps_under_way(self, entry: Entry) -> float:
+        """Return for how long a deleted object's request may still reach Nova, in seconds.
+
+        So long nothing else may act on its server: the two could not be told apart.
+        """
+        intent, memory = entry.resource.status.intent, entry.memory
+        if entry.resource.status.phase is not Phase.ISSUING or intent is None:
+            return 0.0
+        if memory.answered == intent.attempt:
+            return 0.0
+        now = self._clock.boottime()
+        return max(0.0, memory.open_since(intent.attempt, now) + self._bounds.proven_after - now)
 
     def _let_go(self, entry: Entry) -> None:
         self._poller.forget(entry.resource.key)

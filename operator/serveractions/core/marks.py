@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from serveractions.api.kinds import GROUP
 from serveractions.api.model import Model, Time
 from serveractions.api.resource import Resource
+from serveractions.api.status import Intent
 from serveractions.core.ports import Mark
 
 ANNOTATION = f"{GROUP}/claimed"
@@ -29,6 +30,9 @@ class _Wire(Model):
     user_id: str | None = None
     project_id: str | None = None
     nova_time: Time | None = None
+    microversion: str | None = None
+    source_host: str | None = None
+    source_host_id: str | None = None
 
 
 class Origin(Enum):
@@ -75,6 +79,43 @@ def read(annotations: Mapping[str, str], uid: str) -> Marked:
     if mark is None or mark.uid != uid:
         return Marked(Origin.FOREIGN, mark)
     return Marked(Origin.OWN, mark)
+
+
+def of_attempt(uid: str, intent: Intent) -> Mark:
+    """Return the mark of an attempt: all of its intent that a lost status must not lose."""
+    return Mark(
+        uid=uid,
+        attempt=intent.attempt,
+        server_id=intent.server_id,
+        endpoint=intent.endpoint,
+        region=intent.region,
+        user_id=intent.user_id,
+        project_id=intent.project_id,
+        nova_time=intent.nova_time,
+        microversion=intent.microversion,
+        source_host=intent.source_host,
+        source_host_id=intent.source_host_id,
+    )
+
+
+def intent(mark: Mark | None, *, action: str, holder: str) -> Intent | None:
+    """Return the intent that a mark tells of, None where it does not say where the request went.
+
+    Args:
+        mark: Of the object, None for none.
+        action: Nova's name of the object's action.
+        holder: The process that makes use of it.
+    """
+    if mark is None:
+        return None
+    known = {name: getattr(mark, name) for name in _IN_BOTH}
+    try:
+        return Intent(action=action, holder=holder, **known)
+    except ValidationError:
+        return None
+
+
+_IN_BOTH = frozenset(Mark.__dataclass_fields__) & frozenset(Intent.model_fields)
 
 
 def open_attempt(resource: Resource) -> int | None:

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from serveractions.actions.action import Look, NovaRequest
 from serveractions.actions.observation import Image, InstanceAction, Migration, Observation, Server
+from serveractions.api.kinds import Kind
 from serveractions.api.resource import Key, Resource
 from serveractions.api.spec import CloudCredentialsRef, ServerRef
 from serveractions.api.status import Progress, Status
@@ -32,6 +33,9 @@ class Mark:
     user_id: str | None = None
     project_id: str | None = None
     nova_time: datetime | None = None
+    microversion: str | None = None
+    source_host: str | None = None
+    source_host_id: str | None = None
 
 
 class Clock(Protocol):
@@ -77,8 +81,12 @@ class Objects(Protocol):
         """Return the finished objects of all kinds, page by page."""
         ...
 
-    async def of_server(self, server_id: str) -> Sequence[Resource]:
-        """List all objects whose status names this server, finished ones included."""
+    async def of_server(self, kind: Kind, server_id: str) -> Sequence[Resource]:
+        """List all objects of a kind whose status names this server, finished ones included."""
+        ...
+
+    def server_time(self) -> datetime:
+        """Return the API server's clock, which creationTimestamps come from."""
         ...
 
     async def delete(self, resource: Resource) -> None:
@@ -194,8 +202,8 @@ class Cloud(Protocol):
         """Return the server's migrations, finished ones too, newest first."""
         ...
 
-    async def backups(self, server_id: str, backup_type: str) -> Sequence[Image]:
-        """Return the images of one server and backup type, newest first."""
+    async def backups(self, server_id: str, backup_type: str | None = None) -> Sequence[Image]:
+        """Return the backups of one server, of one type or of all, newest first."""
         ...
 
     async def delete_image(self, image_id: str) -> None:

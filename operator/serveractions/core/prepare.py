@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from serveractions.actions.action import Action, Look, NovaRequest, Target
 from serveractions.actions.microversions import FLOOR, UnsupportedMicroversion, parse
-from serveractions.actions.observation import Image, Migration, Server
+from serveractions.actions.observation import Image, InstanceAction, Migration, Server
 from serveractions.api.resource import Resource
 from serveractions.api.spec import ServerBackupSpec, ServerPasswordChangeSpec, ServerRef
 from serveractions.api.status import Intent, Reason, ServerStatus
@@ -26,7 +26,7 @@ from serveractions.core.errors import (
     SecretMissing,
     UnsupportedCloud,
 )
-from serveractions.core.ports import Cloud, Clouds
+from serveractions.core.ports import Cloud, Clouds, Objects
 
 T = TypeVar("T")
 
@@ -58,6 +58,8 @@ class Seen:
     cloud: Cloud
     server: Server
     nova_time: datetime
+    created: datetime
+    """When the object was created, on Nova's clock."""
 
     @property
     def status(self) -> ServerStatus:
@@ -74,19 +76,27 @@ class Seen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """All that one attempt needs: what is sent, and the record that is written before it."""
+    """All that one attempt needs: what is sent, and the record that is written before it.
+
+    Attributes:
+        actions: What Nova has on record of the server.
+        images: ServerBackup: the backups of the same type that are there.
+    """
 
     cloud: Cloud
     server: Server
     request: NovaRequest
     intent: Intent
+    actions: Sequence[InstanceAction]
+    images: Sequence[Image] = ()
 
 
 class Preparation:
     """Reads the cloud for objects that wait."""
 
-    def __init__(self, *, clouds: Clouds, identity: str) -> None:
+    def __init__(self, *, clouds: Clouds, objects: Objects, identity: str) -> None:
         self._clouds = clouds
+        self._objects = objects
         self._identity = identity
 
     async def look(self, resource: Resource) -> Seen | Held | Ended:
@@ -105,7 +115,9 @@ class Preparation:
     async def _look(self, resource: Resource, ref: ServerRef) -> Seen:
         cloud = await self._clouds.open(resource.namespace, resource.spec.cloud_credentials_ref)
         server, nova_time = await cloud.find_server(ref)
-        return Seen(cloud=cloud, server=server, nova_time=nova_time)
+        # Both clocks are read at the same moment; how far they are apart does not matter.
+        age = self._objects.server_time() - resource.created
+        return Seen(cloud=cloud, server=server, nova_time=nova_time, created=nova_time - age)
 
     async def _prepare(
         self, resource: Resource, action: Action, seen: Seen, *, stepped_down: bool
@@ -140,7 +152,14 @@ class Preparation:
             source_host=server.host,
             source_host_id=server.host_id,
         )
-        return Prepared(cloud=cloud, server=server, request=request, intent=intent)
+        return Prepared(
+            cloud=cloud,
+            server=server,
+            request=request,
+            intent=intent,
+            actions=actions,
+            images=images,
+        )
 
     async def _password(self, resource: Resource) -> str | None:
         spec = resource.spec

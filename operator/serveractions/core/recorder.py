@@ -14,6 +14,7 @@ from serveractions.api.resource import Key, Resource
 from serveractions.api.status import Reason, Status
 from serveractions.core.errors import ApiUnavailable, Conflict, StatusRefused
 from serveractions.core.inbox import Inbox
+from serveractions.core.ledger import Ledger
 from serveractions.core.order import ServerOrder
 from serveractions.core.ports import Events, Mark, Objects
 from serveractions.core.transitions import NORMAL_REASONS
@@ -29,12 +30,19 @@ class Recorder:
     """Writes to the Kubernetes API on behalf of the lifecycle."""
 
     def __init__(
-        self, *, objects: Objects, inbox: Inbox, order: ServerOrder, events: Events
+        self,
+        *,
+        objects: Objects,
+        inbox: Inbox,
+        order: ServerOrder,
+        events: Events,
+        ledger: Ledger,
     ) -> None:
         self._objects = objects
         self._inbox = inbox
         self._order = order
         self._events = events
+        self._ledger = ledger
 
     async def mark(self, resource: Resource, mark: Mark) -> Resource:
         """Write the mark onto the object."""
@@ -51,6 +59,7 @@ class Recorder:
         if status == resource.status:
             return resource
         stored = await self._objects.write_status(resource, status)
+        self._ledger.note(stored)
         self._inbox.remember(stored)
         self._tell(resource, stored)
         if stored.status.phase.finished:

@@ -2,7 +2,7 @@
 
 confirmResize names no migration and would confirm anybody's. So each follow-up is sent only after a
 fresh look that shows the recorded migration in the state that it needs, with a write-ahead record
-of its own, and never again after a reply that was lost.
+of its own, and after a reply that was lost only when Nova's records prove that it was not accepted.
 """
 
 import logging
@@ -14,6 +14,7 @@ from serveractions.actions.observation import Migration, Observation, Server
 from serveractions.api.resource import Resource
 from serveractions.api.spec import ServerRef
 from serveractions.api.status import FollowUp, FollowUpState, Reason, Status
+from serveractions.core import lost_follow_up
 from serveractions.core.errors import (
     ApiUnavailable,
     CloudUnavailable,
@@ -24,6 +25,7 @@ from serveractions.core.errors import (
     StatusRefused,
     UnsupportedCloud,
 )
+from serveractions.core.evidence import ELSEWHERE, same_cloud
 from serveractions.core.issue import Answered, Bounds, Issued, Issuer, NotSent, Unknown
 from serveractions.core.orders import Order
 from serveractions.core.ports import Clock, Cloud, Clouds, Leases
@@ -38,6 +40,15 @@ PAUSE = 5.0
 LONGEST_PAUSE = 60.0
 KEPT = 16
 """How many follow-ups a status lists."""
+
+_NO_LOOK = (
+    SecretMissing,
+    CloudUnavailable,
+    InvalidCredentials,
+    UnsupportedCloud,
+    Forbidden,
+    NotFound,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +85,7 @@ class Steering:
         """Set when the process is about to end: nothing more is sent."""
 
     async def carry_out(
-        self, resource: Resource, status: Status, order: Order, *, seen: Observation | None
+        self, resource: Resource, status: Status, order: Order
     ) -> Resource | Running | Failed:
         """Send the follow-up if it has not been sent and may be now.
 
@@ -82,12 +93,13 @@ class Steering:
             resource: As last read.
             status: What it will be, with what was just seen.
             order: What has to be sent.
-            seen: The look that the order follows from, None before the first one.
 
         Returns:
             The object with the follow-up recorded, or what it waits for, or why it ends.
         """
-        if settled := self._already(status, order, seen):
+        if (lost := _lost(status, order)) is not None:
+            return await self._find(resource, status, order, lost)
+        if settled := self._already(status, order):
             return settled
         server_id = status.server.id if status.server else ""
         if self.stopping or self._leases.remaining(server_id) <= 0:
@@ -99,9 +111,7 @@ class Steering:
             return Running(f"{order} waits for the next operator process")
         return await self._send(resource, status, order, look)
 
-    def _already(
-        self, status: Status, order: Order, seen: Observation | None
-    ) -> Running | Failed | None:
+    def _already(self, status: Status, order: Order) -> Running | Failed | None:
         """Say what earlier tries of the same follow-up mean for another one, None where it may be
         tried.
         """
@@ -109,35 +119,51 @@ class Steering:
         if not tries:
             return None
         last = tries[-1]
+        if last.state is FollowUpState.ACCEPTED:
+            return Running(f"Nova accepted {order} (request {last.request_id})")
         refused = sum(each.state is FollowUpState.REFUSED for each in tries)
-        match last.state:
-            case FollowUpState.ACCEPTED:
-                return Running(f"Nova accepted {order} (request {last.request_id})")
-            case FollowUpState.REFUSED if refused >= MOST_TRIES:
-                return _given_up(order, Reason.REFUSED, f"Nova refused {order}: {last.message}")
-            case FollowUpState.REFUSED | FollowUpState.NOT_SENT:
-                waited = (self._clock.now() - last.claimed_time).total_seconds()
-                if waited < min(PAUSE * len(tries), LONGEST_PAUSE):
-                    return Running(f"{order} is tried again: {last.message or 'it was not taken'}")
-                return None
-            case FollowUpState.ISSUING | FollowUpState.UNKNOWN:
-                return self._lost(last, order, seen)
+        if last.state is FollowUpState.REFUSED and refused >= MOST_TRIES:
+            return _given_up(order, Reason.REFUSED, f"Nova refused {order}: {last.message}")
+        waited = (self._clock.now() - last.claimed_time).total_seconds()
+        if waited < min(PAUSE * len(tries), LONGEST_PAUSE):
+            return Running(f"{order} is tried again: {last.message or 'it was not taken'}")
+        return None
 
-    def _lost(self, last: FollowUp, order: Order, seen: Observation | None) -> Running | Failed:
-        """A reply that was lost: Nova is watched for what it does, and nothing is sent again.
-
-        Only a look that is late enough can show that it has done nothing; Nova's own clock tells,
-        since a cloud that loses replies may be out of sight for a while.
-        """
-        waited = (seen.nova_time - last.nova_time).total_seconds() if seen else 0.0
-        if waited < self._bounds.settled_after:
-            return Running(f"it is not known yet whether Nova accepted {order}")
+    async def _find(
+        self, resource: Resource, status: Status, order: Order, lost: FollowUp
+    ) -> Resource | Running | Failed:
+        """Search Nova's records for a follow-up of which nobody knows whether Nova accepted it."""
+        unknown = f"it is not known yet whether Nova accepted {order}"
+        server_id = status.server.id if status.server else ""
+        try:
+            cloud = await self._clouds.open(resource.namespace, resource.spec.cloud_credentials_ref)
+            _, nova_time = await cloud.find_server(ServerRef(id=server_id))
+            actions = await cloud.instance_actions(server_id)
+        except _NO_LOOK as error:
+            return Running(f"{unknown}: {error}")
+        if not same_cloud(status.intent, cloud):
+            return Running(f"{unknown}: {ELSEWHERE}")
+        found = lost_follow_up.settled(
+            lost, status, actions, nova_time=nova_time, bounds=self._bounds
+        )
+        if found is not None:
+            return await self._settle(resource, status, lost, found)
+        if (nova_time - lost.nova_time).total_seconds() < self._bounds.proven_after:
+            return Running(unknown)
         return _given_up(
             order,
             Reason.OUTCOME_UNKNOWN,
-            f"it is not known whether Nova accepted {order} for migration {last.migration_uuid},"
-            " and Nova shows no effect of it: look at `openstack server migration list` and"
-            " `openstack server event list`, and finish it by hand",
+            f"Nova has no record of {order} for migration {lost.migration_uuid}, which this"
+            " operator does not take for a proof that it was not accepted: look at `openstack"
+            " server migration list` and `openstack server event list`, and finish it by hand",
+        )
+
+    async def _settle(
+        self, resource: Resource, status: Status, lost: FollowUp, found: FollowUp
+    ) -> Resource:
+        records = tuple(found if _same(each, lost) else each for each in status.follow_ups)
+        return await self._recorder.write(
+            resource, status.model_copy(update={"follow_ups": records})
         )
 
     async def _look(self, resource: Resource, status: Status, order: Order) -> _Look | Running:
@@ -149,15 +175,10 @@ class Steering:
             cloud = await self._clouds.open(resource.namespace, resource.spec.cloud_credentials_ref)
             server, nova_time = await cloud.find_server(ServerRef(id=known.id))
             found = await _migrations(cloud, known.id)
-        except (SecretMissing, CloudUnavailable) as error:
+        except _NO_LOOK as error:
             return Running(f"{order} waits: {error}")
-        except (InvalidCredentials, UnsupportedCloud, Forbidden, NotFound) as error:
-            return Running(f"{order} cannot be sent: {error}")
-        if not _same_cloud(status, cloud):
-            return Running(
-                f"{order} waits: the Secret now leads to another cloud, user or project than the"
-                " action was sent with"
-            )
+        if not same_cloud(status.intent, cloud):
+            return Running(f"{order} waits: {ELSEWHERE}")
         check = order.check(
             status, Observation(server=server, migrations=found, nova_time=nova_time)
         )
@@ -241,13 +262,12 @@ async def _migrations(cloud: Cloud, server_id: str) -> tuple[Migration, ...] | N
         return None
 
 
-def _same_cloud(status: Status, cloud: Cloud) -> bool:
-    intent, who = status.intent, cloud.identity
-    return intent is not None and (intent.endpoint, intent.user_id, intent.project_id) == (
-        who.endpoint,
-        who.user_id,
-        who.project_id,
-    )
+def _lost(status: Status, order: Order) -> FollowUp | None:
+    """Return the follow-up of which it is not known whether Nova accepted it."""
+    tries = [each for each in status.follow_ups if each.action == order]
+    if tries and tries[-1].state in (FollowUpState.ISSUING, FollowUpState.UNKNOWN):
+        return tries[-1]
+    return None
 
 
 def _same(one: FollowUp, other: FollowUp) -> bool:

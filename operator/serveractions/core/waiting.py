@@ -3,24 +3,31 @@ turn.
 """
 
 import logging
+from collections.abc import Sequence
+from datetime import timedelta
 
 from serveractions.actions.action import Action, Go, Refuse, Wait
 from serveractions.actions.registry import action_for
 from serveractions.api.resource import Resource
-from serveractions.api.status import Phase, Reason, ServerStatus
+from serveractions.api.status import Phase, Reason, ServerStatus, Status
 from serveractions.core import marks, timing, transitions
 from serveractions.core.attempt import Attempt
 from serveractions.core.inbox import Entry
 from serveractions.core.order import ServerOrder
 from serveractions.core.ports import Clock, Leases, Mark
+from serveractions.core.precedents import Precedents
 from serveractions.core.prepare import Ended, Held, Preparation, Prepared, Seen
 from serveractions.core.recorder import Recorder
-from serveractions.core.recover import Recovery
+from serveractions.core.recover import Recovery, unknown
 
 log = logging.getLogger(__name__)
 
 LONGEST_WAIT = 6
 """A wait grows up to this many times the retry interval."""
+UNSENT_AGE = timedelta(minutes=10)
+"""How often an object that waits long notes anew that nothing was sent."""
+MOST_NAMED = 5
+"""Requests that a message names."""
 
 
 class Waiting:
@@ -30,6 +37,7 @@ class Waiting:
         self,
         *,
         preparation: Preparation,
+        precedents: Precedents,
         attempt: Attempt,
         recovery: Recovery,
         recorder: Recorder,
@@ -39,6 +47,7 @@ class Waiting:
         retry_interval: float,
     ) -> None:
         self._preparation = preparation
+        self._precedents = precedents
         self._attempt = attempt
         self._recovery = recovery
         self._recorder = recorder
@@ -58,7 +67,7 @@ class Waiting:
             self._recorder.release(resource.key)
             return None
         if marks.open_attempt(resource) is not None:
-            return await self._open_attempt(entry)
+            return await self._recovery.step(entry)
         if ended := self._over(resource):
             await self._end(resource, *ended)
             return None
@@ -73,16 +82,14 @@ class Waiting:
             case Seen():
                 return await self._with_server(entry, seen)
 
+    async def end_copy(self, entry: Entry) -> None:
+        """End a copy that brought the status of an action in flight along: it is not its own."""
+        await self._end(entry.resource, *_COPY)
+
     def _over(self, resource: Resource) -> tuple[Phase, Reason, str] | None:
         """Return the end that needs no look at the cloud, None where there is none."""
         if marks.read(resource.annotations, resource.uid).origin is marks.Origin.FOREIGN:
-            return (
-                Phase.FAILED,
-                Reason.RESTORED_COPY,
-                f"not sent: the annotation {marks.ANNOTATION} shows that this is a copy of an"
-                " object that was already taken up. Remove this annotation and apply it anew if it"
-                " shall run",
-            )
+            return _COPY
         if resource.spec.cancel:
             return Phase.CANCELLED, Reason.CANCELLED, "cancelled before anything was sent to Nova"
         if why := timing.expired(resource, self._clock.now()):
@@ -98,19 +105,22 @@ class Waiting:
         if isinstance(check, Refuse):
             await self._end(resource, Phase.FAILED, check.reason, check.message, seen.status)
             return None
+        if ended := _ended_before(resource):
+            await self._end(resource, *ended, seen.status)
+            return None
         self._stand(resource, server.id)
         if isinstance(check, Wait):
             # what keeps Nova busy may be an object of ours: naming it says more
             ahead = self._not_our_turn(resource, action, server.id)
             held = ahead or Held(check.reason, check.message)
-            return await self._hold(entry, held, seen.status)
+            return await self._hold(entry, held, seen)
         if self.stopping or self._leases.remaining(server.id) <= 0:
             self._recorder.release(resource.key)
             return (
                 self._retry_interval
             )  # another process acts for this server: it is the one to say so
         if busy := self._not_our_turn(resource, action, server.id):
-            return await self._hold(entry, busy, seen.status)
+            return await self._hold(entry, busy, seen)
         return await self._prepare(entry, action, seen)
 
     async def _prepare(self, entry: Entry, action: Action, seen: Seen) -> float | None:
@@ -125,11 +135,15 @@ class Waiting:
                 return None
             case Held():
                 self._recorder.release(resource.key)
-                return await self._hold(entry, prepared, seen.status)
+                return await self._hold(entry, prepared, seen)
+        if precedents := await self._precedents.of(resource, action, seen, prepared):
+            await self._refuse_to_repeat(resource, precedents, seen)
+            return None
+        await self._precedents.remove_orphans(resource, prepared)
         if self.stopping:
             return self._retry_interval
         if busy := self._not_our_turn(resource, action, seen.server.id):  # the reads took a while
-            return await self._hold(entry, busy, seen.status)
+            return await self._hold(entry, busy, seen)
         return await self._go(entry, action, seen, prepared)
 
     def _not_our_turn(self, resource: Resource, action: Action, server_id: str) -> Held | None:
@@ -179,7 +193,7 @@ class Waiting:
                 would = f"would wait ({reason}): {message}"
             case Refuse(reason, message):
                 would = f"would fail ({reason}): {message}"
-        status = transitions.move(
+        moved = transitions.move(
             resource,
             resource.status.model_copy(update={"server": seen.status}),
             phase=Phase.SUSPENDED,
@@ -190,15 +204,15 @@ class Waiting:
             ),
             now=self._clock.now(),
         )
-        await self._recorder.write(resource, status)
+        await self._recorder.write(resource, _unsent(resource, moved, seen))
         return self._retry_interval * LONGEST_WAIT
 
-    async def _hold(self, entry: Entry, held: Held, server: ServerStatus | None) -> float:
+    async def _hold(self, entry: Entry, held: Held, seen: Seen | None) -> float:
         resource = entry.resource
         status = resource.status
-        if server is not None:
-            status = status.model_copy(update={"server": server})
-        status = transitions.move(
+        if seen is not None:
+            status = status.model_copy(update={"server": seen.status})
+        moved = transitions.move(
             resource,
             status,
             phase=Phase.PENDING,
@@ -206,8 +220,23 @@ class Waiting:
             message=held.message,
             now=self._clock.now(),
         )
-        await self._recorder.write(resource, status)
+        await self._recorder.write(resource, _unsent(resource, moved, seen))
         return self._delay(entry, held.retry_after)
+
+    async def _refuse_to_repeat(
+        self, resource: Resource, precedents: Sequence[str], seen: Seen
+    ) -> None:
+        """End an object whose action may have been sent before it knew of it."""
+        now = self._clock.now()
+        which = ", ".join(precedents[:MOST_NAMED])
+        cause = (
+            f"since this object was created, its own user has asked Nova for the same ({which}),"
+            " and no object owns that. Its status may have been set back, or somebody else uses the"
+            " same credentials. Nothing was sent this time"
+        )
+        status = resource.status.model_copy(update={"server": seen.status})
+        ended = unknown(resource.with_status(status), cause, now=now, candidates=tuple(precedents))
+        await self._finish(resource, ended)
 
     async def _end(
         self,
@@ -220,24 +249,19 @@ class Waiting:
         """End an object of which nothing was sent; the mark goes first, so that a copy of it does
         not run either.
         """
-        marked = marks.read(resource.annotations, resource.uid)
-        if marked.origin is marks.Origin.NONE:
-            resource = await self._recorder.mark(resource, Mark(uid=resource.uid, ended=True))
         status = resource.status
         if server is not None:
             status = status.model_copy(update={"server": server})
         status = transitions.move(
             resource, status, phase=phase, reason=reason, message=message, now=self._clock.now()
         )
+        await self._finish(resource, status)
+
+    async def _finish(self, resource: Resource, status: Status) -> None:
+        if marks.read(resource.annotations, resource.uid).origin is marks.Origin.NONE:
+            resource = await self._recorder.mark(resource, Mark(uid=resource.uid, ended=True))
         await self._recorder.write(resource, status)
         self._recorder.release(resource.key)
-
-    async def _open_attempt(self, entry: Entry) -> float | None:
-        """Handle a mark whose claim the status does not know."""
-        if wait := self._recovery.wait(entry.resource, entry.memory):
-            return wait
-        await self._recorder.write(entry.resource, self._recovery.lost_claim(entry.resource))
-        return None
 
     def _stand(self, resource: Resource, server_id: str) -> None:
         self._order.stand(resource, server_id)
@@ -250,3 +274,37 @@ class Waiting:
         delay = retry_after or self._retry_interval * min(entry.memory.tries, LONGEST_WAIT)
         until = timing.seconds_until(timing.expiry(entry.resource), self._clock.now())
         return delay if until is None else min(delay, until + 1.0)
+
+
+_COPY = (
+    Phase.FAILED,
+    Reason.RESTORED_COPY,
+    f"not sent: the annotation {marks.ANNOTATION} shows that this is a copy of an object that was"
+    " already taken up. Remove this annotation and apply it anew if it shall run",
+)
+
+
+def _ended_before(resource: Resource) -> tuple[Phase, Reason, str] | None:
+    """Return the end of an object that had ended unsent and whose status was lost since."""
+    mark = marks.read(resource.annotations, resource.uid).mark
+    if mark is None or not mark.ended:
+        return None
+    return (
+        Phase.FAILED,
+        Reason.RESTORED_COPY,
+        f"not sent: the annotation {marks.ANNOTATION} shows that this object had ended before, and"
+        " its status was lost. Remove this annotation and apply it anew if it shall run",
+    )
+
+
+def _unsent(resource: Resource, moved: Status, seen: Seen | None) -> Status:
+    """Note until when nothing was sent, with a write that is made anyway, or now and then.
+
+    Records of Nova from before that moment need no owner: see `precedents`.
+    """
+    if seen is None:
+        return moved
+    before = resource.status.unsent_time
+    if moved == resource.status and before and seen.nova_time - before < UNSENT_AGE:
+        return moved
+    return moved.model_copy(update={"unsent_time": seen.nova_time})

@@ -9,6 +9,8 @@ import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any, Self
 from urllib.parse import urlencode
 
@@ -97,6 +99,8 @@ class Api:
         self._configuration = configuration
         self._client = ApiClient(configuration)
         self._client.user_agent = "serveractions"
+        # How far the API server's clock is ahead of ours, from the Date of its last answer.
+        self._ahead = timedelta(0)
 
     @classmethod
     async def connect(cls, kubeconfig: str | None) -> Self:
@@ -109,6 +113,10 @@ class Api:
     async def close(self) -> None:
         """Close the connections."""
         await self._client.close()
+
+    def server_time(self) -> datetime:
+        """Return the API server's clock, to a second or two."""
+        return datetime.now(UTC) + self._ahead
 
     async def credentials(self) -> Credentials:
         """Return fresh credentials, read anew from where they come from. Raises ConfigException."""
@@ -171,6 +179,7 @@ class Api:
         except (aiohttp.ClientError, TimeoutError, OSError, ConfigException) as error:
             # Only the type: a connection error's text may carry the URL, and a timeout has none.
             raise ApiUnavailable(f"no answer to {method} {path}: {_describe(error)}") from error
+        self._set_clock(answer.getheader("Date"))
         if OK <= status < REDIRECT:
             return _parse(text, f"{method} {path}")
         if status == UNAUTHORIZED:
@@ -190,6 +199,13 @@ class Api:
         """
         query = {"fieldValidation": "Strict", "fieldManager": "serveractions"}
         return await self.request("PATCH", path, query=query, body=body, content_type=MERGE_PATCH)
+
+    def _set_clock(self, date: str | None) -> None:
+        try:
+            told = parsedate_to_datetime(date or "")
+        except ValueError:  # a proxy in between may leave it out
+            return
+        self._ahead = told.replace(tzinfo=UTC) - datetime.now(UTC)
 
     async def _renew(self) -> None:
         """Read the credentials anew after a 401, for the next request: this one is not repeated."""

@@ -33,9 +33,11 @@ def collection(kind: Kind, namespace: str | None) -> str:
     )
 
 
-def collections(namespaces: Sequence[str]) -> Iterator[tuple[Kind, str]]:
+def collections(
+    namespaces: Sequence[str], *, kinds: Sequence[Kind] = KINDS
+) -> Iterator[tuple[Kind, str]]:
     """Return kind and path of the lists that hold all objects; no namespaces means all of them."""
-    for kind in KINDS:
+    for kind in kinds:
         for namespace in namespaces or (None,):
             yield kind, collection(kind, namespace)
 

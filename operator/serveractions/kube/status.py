@@ -8,9 +8,10 @@ was there before.
 
 import logging
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
-from serveractions.api.kinds import API_VERSION, BY_NAME, Kind
+from serveractions.api.kinds import API_VERSION, BY_NAME, KINDS, Kind
 from serveractions.api.resource import Key, Resource, UnreadableError, parse
 from serveractions.api.status import Status
 from serveractions.core import marks
@@ -68,9 +69,14 @@ class KubeObjects:
         """List all objects of all kinds that are not finished."""
         return await self._list_all(paths.UNFINISHED)
 
-    async def of_server(self, server_id: str) -> Sequence[Resource]:
-        """List all objects whose status names this server, finished ones included."""
-        return await self._list_all(paths.of_server(server_id))
+    async def of_server(self, kind: Kind, server_id: str) -> Sequence[Resource]:
+        """List all objects of a kind whose status names this server, finished ones included."""
+        pages = self._pages(paths.of_server(server_id), kinds=(kind,))
+        return [resource async for page in pages for resource in page]
+
+    def server_time(self) -> datetime:
+        """Return the API server's clock."""
+        return self._api.server_time()
 
     async def finished(self) -> AsyncGenerator[Sequence[Resource], None]:
         """Return the finished objects of all kinds, page by page."""
@@ -98,8 +104,10 @@ class KubeObjects:
     async def _list_all(self, selector: str) -> Sequence[Resource]:
         return [resource async for page in self._pages(selector) for resource in page]
 
-    async def _pages(self, selector: str) -> AsyncGenerator[Sequence[Resource], None]:
-        for kind, path in paths.collections(self._namespaces):
+    async def _pages(
+        self, selector: str, *, kinds: Sequence[Kind] = KINDS
+    ) -> AsyncGenerator[Sequence[Resource], None]:
+        for kind, path in paths.collections(self._namespaces, kinds=kinds):
             token = ""
             while True:
                 query = {"fieldSelector": selector, "limit": str(PAGE)}

@@ -14,7 +14,7 @@ from serveractions.actions.action import (
     Target,
     Wait,
 )
-from serveractions.actions.create_backup import CreateBackup, image_name, marked, rotated_out
+from serveractions.actions.create_backup import CreateBackup, image_name, rotated_out
 from serveractions.actions.observation import Observation
 from serveractions.api.spec import ServerBackupSpec
 from serveractions.api.status import Reason
@@ -247,9 +247,3 @@ def test_rotated_out_are_the_backups_that_were_there_before_and_are_gone() -> No
     before = intent("createBackup", known_image_ids=("c", "b", "a"))
     assert rotated_out(before, seen(server(), backups=(IMAGE, "c"))) == ("b", "a")
     assert rotated_out(before, seen(server())) == ()
-
-
-def test_only_the_image_with_our_uid_is_ours() -> None:
-    assert marked(image(properties={MARKER: UID}), UID)
-    assert not marked(image(properties={MARKER: "other"}), UID)
-    assert not marked(image(), UID)

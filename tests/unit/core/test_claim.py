@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from fakes.faults import Faults
-from fakes.world import BOUNDS, OWN, World
+from fakes.world import BOUNDS, OWN, RELEASES, World
 from serveractions.api.resource import Key
 from serveractions.api.status import ConditionStatus, Intent, Phase
 from serveractions.core import marks
@@ -180,6 +180,7 @@ async def test_a_request_whose_connection_stands_too_late_does_not_leave(world: 
 async def test_two_processes_that_both_believe_to_hold_the_lease_send_once(
     world: World, kind: str
 ) -> None:
+    world.nova.release = RELEASES.get(kind, world.nova.release)
     key = world.create(kind)
     await world.process("first")
     second = await world.process("second")

@@ -2,12 +2,13 @@
 
 import pytest
 
-from fakes.world import OWN, World
+from fakes.world import OWN, RELEASES, World
 from serveractions.api.status import Phase
 
 
 @pytest.mark.parametrize("kind", OWN)
 async def test_each_kind_reaches_its_end_with_one_accepted_request(world: World, kind: str) -> None:
+    world.nova.release = RELEASES.get(kind, world.nova.release)
     await world.process()
     key = world.create(kind)
 

@@ -108,7 +108,7 @@ async def test_a_late_record_does_not_touch_an_attempt_that_another_process_has_
     key = world.create("ServerMigration")
 
     async def be_away_for_long() -> None:
-        await asyncio.sleep(200)
+        await asyncio.sleep(400)
 
     await world.process(
         prepare=lambda faults: faults.plan(
@@ -119,9 +119,9 @@ async def test_a_late_record_does_not_touch_an_attempt_that_another_process_has_
     assert world.sent(key) == 1
     await world.process("second")
     ended = await world.until_finished(key)
-    assert ended.reason == "OutcomeUnknown"
+    assert ended.phase is Phase.SUCCEEDED, "the other one has adopted the request"
 
-    await asyncio.sleep(300)
+    await asyncio.sleep(500)
 
     assert world.status(key) == ended
 

@@ -3,12 +3,13 @@ our own migration only, and only as Nova shows it at that moment.
 """
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from fakes.faults import Faults
-from fakes.nova_model import LoseReply, LoseRequest, Refuse, Unreachable
+from fakes.nova_model import Answer, LoseReply, LoseRequest, Refuse, Unreachable
 from fakes.ports import Account
 from fakes.world import BOUNDS, World
 from serveractions.api.resource import Key
@@ -68,17 +69,37 @@ async def test_a_migration_that_completes_wins_over_a_late_abort(world: World) -
     assert world.sent(key, "abort") == 0
 
 
-async def test_a_lost_reply_of_an_abort_is_never_repeated(world: World) -> None:
+async def test_an_abort_is_sent_again_only_when_nova_proves_that_it_was_not_accepted(
+    world: World,
+) -> None:
     await world.process()
     key = await running_live_migration(world)
+    world.nova.answers.append(LoseRequest())
+    begin = world.clock.boottime()
+    world.store.edit(key, cancel=True)
+
+    status = await world.until_finished(key)
+
+    assert status.phase is Phase.CANCELLED
+    assert world.clock.boottime() - begin >= BOUNDS.proven_after
+    assert world.sent(key, "abort") == 1
+    assert [each.state for each in status.follow_ups] == [
+        FollowUpState.NOT_SENT,
+        FollowUpState.ACCEPTED,
+    ]
+
+
+async def test_a_migration_that_ends_before_a_lost_abort_is_cleared_up_has_its_true_end(
+    world: World,
+) -> None:
+    await world.process()
+    key = await running_live_migration(world, seconds=60.0)
     world.nova.answers.append(LoseRequest())
     world.store.edit(key, cancel=True)
 
     status = await world.until_finished(key)
 
-    assert status.phase is Phase.SUCCEEDED, "a live migration ends without it"
-    assert world.sent(key, "abort") == 0
-    assert [each.state for each in status.follow_ups] == [FollowUpState.UNKNOWN]
+    assert (status.phase, world.sent(key, "abort")) == (Phase.SUCCEEDED, 0)
 
 
 async def test_a_refused_abort_is_tried_again_but_not_at_once_and_not_for_ever(
@@ -242,20 +263,52 @@ async def test_a_migration_that_somebody_else_confirms_is_a_success(world: World
 
 
 @pytest.mark.parametrize("lost", [LoseReply(), LoseRequest(), Refuse(502)])
-async def test_a_lost_reply_of_a_confirm_is_never_repeated(world: World, lost: object) -> None:
+async def test_a_confirm_whose_reply_was_lost_is_looked_for_and_takes_effect_once(
+    world: World, lost: Answer
+) -> None:
     process = await world.process()
     key = await awaiting_decision(world)
-    world.nova.answers.append(lost)  # type: ignore[arg-type]
+    world.nova.answers.append(lost)
     process.faults.calls.clear()
     world.store.edit(key, decision="Confirm")
 
     status = await world.until_finished(key)
 
+    assert status.phase is Phase.SUCCEEDED
+    assert world.sent(key, "confirmResize") == 1
+    sent = 1 if isinstance(lost, LoseReply) else 2
+    assert process.faults.calls.count("cloud.send") == sent
+    assert status.follow_ups[-1].state is FollowUpState.ACCEPTED
+    assert status.follow_ups[-1].request_id is not None
+
+
+async def test_a_lost_confirm_is_left_to_a_person_where_absence_is_no_proof(world: World) -> None:
+    world.bounds = replace(BOUNDS, reissue_unproven=False)
+    process = await world.process()
+    key = await awaiting_decision(world)
+    world.nova.answers.append(LoseRequest())
+    process.faults.calls.clear()
+    world.store.edit(key, decision="Confirm")
+
+    status = await world.until_finished(key)
+
+    assert (status.phase, status.reason) == (Phase.FAILED, "OutcomeUnknown")
     assert process.faults.calls.count("cloud.send") == 1
-    if isinstance(lost, LoseReply):
-        assert status.phase is Phase.SUCCEEDED, "Nova shows that it was taken"
-    else:
-        assert (status.phase, status.reason) == (Phase.FAILED, "OutcomeUnknown")
+
+
+async def test_somebody_elses_confirm_is_not_taken_for_the_lost_one(world: World) -> None:
+    await world.process()
+    key = await awaiting_decision(world)
+    world.nova.answers.append(LoseRequest())
+    world.store.edit(key, decision="Confirm")
+    await world.until(lambda: bool(world.status(key).follow_ups))
+    world.nova.settle_by_somebody("confirmResize")
+
+    status = await world.until_finished(key)
+
+    assert status.phase is Phase.SUCCEEDED
+    assert world.sent(key, "confirmResize") == 0
+    assert status.follow_ups[-1].state is not FollowUpState.ACCEPTED
 
 
 async def test_an_old_look_does_not_decide_that_a_lost_confirm_had_no_effect(world: World) -> None:
