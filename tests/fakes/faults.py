@@ -43,20 +43,29 @@ class _Planned:
     times: int
 
 
+def _set() -> asyncio.Event:
+    event = asyncio.Event()
+    event.set()
+    return event
+
+
 @dataclass
 class Faults:
     """The calls of one process.
 
     Attributes:
         calls: All of them, in order.
-        kill_at: Where the process dies.
-        dead: Whether it has: nothing of it has any effect from then on.
+        hurt_at: Where something happens to the process.
+        hurt: What happens there; that it dies, if nothing else is said.
+        dead: Whether it has died: nothing of it has any effect from then on.
     """
 
     calls: list[str] = field(default_factory=list)
-    kill_at: Point | None = None
+    hurt_at: Point | None = None
+    hurt: Callable[["Faults"], None] | None = None
     dead: bool = False
     on_death: Callable[[], None] = lambda: None
+    _awake: asyncio.Event = field(default_factory=_set)
     _planned: list[_Planned] = field(default_factory=list)
 
     @asynccontextmanager
@@ -66,9 +75,11 @@ class Faults:
         await asyncio.sleep(LATENCY)
         self._live_or_die(number, "before")
         await self._mishap(call, "before")
+        await self._be_awake()
         yield
         self._live_or_die(number, "after")
         await self._mishap(call, "after")
+        await self._be_awake()
 
     def reach(self, call: str, effect: Callable[[], object]) -> None:
         """Surround the effect of a call that does not wait."""
@@ -94,6 +105,24 @@ class Faults:
         self.dead = True
         self.on_death()
 
+    def freeze(self) -> None:
+        """Stop the process, as SIGSTOP does: its clock goes on, and it does nothing."""
+        self._awake.clear()
+
+    def thaw(self) -> None:
+        """Let it go on from where it was stopped."""
+        self._awake.set()
+
+    async def _be_awake(self) -> None:
+        await self._awake.wait()
+        if self.dead:
+            raise Killed
+
+    def perish(self) -> None:
+        """End the process before the call that this is planned for takes effect."""
+        self.die()
+        raise Killed
+
     def _note(self, call: str) -> int:
         if self.dead:
             raise Killed
@@ -101,10 +130,10 @@ class Faults:
         return len(self.calls) - 1
 
     def _live_or_die(self, number: int, when: When) -> None:
-        point = self.kill_at
+        point = self.hurt_at
         if point is not None and (point.number, point.when) == (number, when):
             assert point.call == self.calls[number], "the run took another course than the first"
-            self.die()
+            (self.hurt or Faults.die)(self)
         if self.dead:
             raise Killed
 

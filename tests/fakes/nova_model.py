@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from serveractions.actions.action import NovaRequest
+from serveractions.actions.action import MARKER, NovaRequest
 from serveractions.actions.observation import (
     ActionEvent,
     Image,
@@ -42,6 +42,7 @@ class Machine:
     volume_backed: bool = False
     progress: int | None = None
     password: str | None = None
+    cell_down: bool = False
 
     def be(self, status: str, vm_state: str, task: str | None = None) -> None:
         """Set the state."""
@@ -50,6 +51,8 @@ class Machine:
     @property
     def seen(self) -> Server:
         """The server as the API shows it to an administrator."""
+        if self.cell_down:
+            return Server(id=self.id, name="", status="UNKNOWN", partial=True)
         return Server(
             id=self.id,
             name=self.name,
@@ -259,6 +262,29 @@ class Nova:
     def foreign_migration(self, kind: str = "migration", status: str = "migrating") -> Move:
         """Have somebody else migrate the server."""
         return self._move(self.machines[SERVER_ID], kind, status, "somebody")
+
+    def somebody_asks(self, action: str, *, user_id: str) -> str:
+        """Have somebody do something to the server that is over at once; return its request id."""
+        record = self._record(action, self.machines[SERVER_ID], user_id, self._request_id())
+        return record.request_id
+
+    def leave_orphan(self, *, uid: str) -> str:
+        """Leave the image of a createBackup that was refused after it was made."""
+        image_id = f"image-{next(self._numbers)}"
+        self.images[image_id] = Image(
+            id=image_id,
+            name="orphan",
+            status="queued",
+            size=None,
+            created=self.time,
+            properties={
+                MARKER: uid,
+                "user_id": "operator-user",
+                "backup_type": "daily",
+                "instance_uuid": SERVER_ID,
+            },
+        )
+        return image_id
 
     def settle_by_somebody(self, name: str) -> None:
         """Have somebody else confirm or revert the newest migration."""

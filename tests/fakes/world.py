@@ -163,7 +163,8 @@ class World:
         identity: str = "first",
         *,
         poll: float | None = POLL,
-        kill_at: Point | None = None,
+        hurt_at: Point | None = None,
+        hurt: Callable[[Faults], None] | None = None,
         prepare: Callable[[Faults], None] | None = None,
     ) -> Process:
         """Start an operator process.
@@ -171,11 +172,12 @@ class World:
         Args:
             identity: As it signs Leases and intents.
             poll: How often its poller looks; None for only when the test says so.
-            kill_at: Where it dies.
+            hurt_at: Where something happens to it.
+            hurt: What happens there; that it dies, if nothing else is said.
             prepare: Plans its mishaps.
         """
         process = Process(self, identity, poll=poll)
-        process.faults.kill_at = kill_at
+        process.faults.hurt_at, process.faults.hurt = hurt_at, hurt
         if prepare is not None:
             prepare(process.faults)
         self.processes.append(process)

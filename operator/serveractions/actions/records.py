@@ -25,18 +25,18 @@ def matches(record: InstanceAction, intent: Intent, name: str | None) -> bool:
     """
     return (
         name is not None
-        and asked_by(record, intent, name)
+        and asked_by(record, name, user_id=intent.user_id, project_id=intent.project_id)
         and record.request_id not in intent.known_request_ids
         and record.start_time >= intent.nova_time - CLOCK_SLACK
     )
 
 
-def asked_by(record: InstanceAction, intent: Intent, name: str) -> bool:
-    """Say whether the user of an intent asked for this, as far as Nova tells."""
+def asked_by(record: InstanceAction, name: str, *, user_id: str, project_id: str) -> bool:
+    """Say whether this user asked for this, as far as Nova tells."""
     return (
         record.action == name
-        and record.user_id in (None, intent.user_id)
-        and record.project_id in (None, intent.project_id)
+        and record.user_id in (None, user_id)
+        and record.project_id in (None, project_id)
     )
 
 

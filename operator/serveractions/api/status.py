@@ -288,8 +288,9 @@ class Status(Model):
     request_id: Word | None = None
     """Nova's own id of the accepted request; `openstack server event list` shows it too."""
     refused_request_ids: NewestLast[Word] = ()
-    """Requests of this object that Nova refused, or that could not be told apart: never another
-    object's."""
+    """Requests of this object that Nova refused: never another object's."""
+    candidate_request_ids: NewestLast[Word] = ()
+    """OutcomeUnknown: requests, or images, in Nova's records that may be this object's."""
     follow_ups: NewestLast[FollowUp] = ()
     """Later requests about the same action: confirm, revert, abort, force complete."""
     migration: MigrationStatus | None = None
@@ -303,8 +304,8 @@ class Status(Model):
     start_time: Time | None = None
     """When the operator looked at the object first."""
     unsent_time: Time | None = None
-    """Until when, on Nova's own clock, it is certain that nothing was sent: what Nova has on record
-    from before is not this object's."""
+    """While it waits: until when, on Nova's own clock, Nova's records were looked through for a
+    request that may be this object's. There was none."""
     issued_time: Time | None = None
     """When Nova accepted the action."""
     awaiting_since: Time | None = None

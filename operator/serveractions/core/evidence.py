@@ -12,7 +12,7 @@ from datetime import datetime
 from serveractions.actions.action import Action
 from serveractions.actions.observation import Image, InstanceAction, Server
 from serveractions.actions.registry import action_for
-from serveractions.actions.traces import Absent, Records, Trace, Unseen
+from serveractions.actions.traces import Absent, Found, Records, Several, Trace, Unseen
 from serveractions.api.resource import Resource
 from serveractions.api.spec import ServerBackupSpec, ServerRef
 from serveractions.api.status import Intent
@@ -123,6 +123,10 @@ class Evidence:
             images=images,
         )
         finding = action.trace(intent, resource.uid, records)
+        if isinstance(finding, Found) and self._ledger.doubtful(
+            finding.request_id, but_by=resource.uid
+        ):
+            finding = Several((finding.request_id,))
         if server is None and isinstance(finding, Absent):
             return Look(Gone(), nova_time)
         return Look(finding, nova_time)

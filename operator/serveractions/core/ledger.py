@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from serveractions.actions.observation import InstanceAction
 from serveractions.api.resource import Resource
 
+NOBODY = ""
+"""Owns what Nova refused: it is not even of the object that asked for it."""
 KEPT = 10_000
 """Requests to remember; about one megabyte. An older one is looked up in its object."""
 
@@ -21,16 +23,14 @@ class Ledger:
     def __init__(self, *, kept: int = KEPT) -> None:
         self._kept = kept
         self._owners: OrderedDict[str, str] = OrderedDict()
+        self._doubtful: OrderedDict[str, str] = OrderedDict()
 
     def note(self, resource: Resource) -> None:
-        """Take in what an object says it owns: its request, and those that Nova refused."""
+        """Take in what an object says it owns, and what it says may be its own."""
         status = resource.status
-        for request_id in (status.request_id, *status.refused_request_ids):
-            if request_id is not None:
-                self._owners[request_id] = resource.uid
-                self._owners.move_to_end(request_id)
-        while len(self._owners) > self._kept:
-            self._owners.popitem(last=False)
+        self._put(self._owners, filter(None, (status.request_id,)), resource.uid)
+        self._put(self._owners, status.refused_request_ids, NOBODY)
+        self._put(self._doubtful, status.candidate_request_ids, resource.uid)
 
     def unowned(self, records: Iterable[InstanceAction], *, but_by: str) -> list[InstanceAction]:
         """Return the records that no object is known to own.
@@ -40,3 +40,14 @@ class Ledger:
             but_by: The uid of an object whose own requests are kept.
         """
         return [each for each in records if self._owners.get(each.request_id, but_by) == but_by]
+
+    def doubtful(self, request_id: str, *, but_by: str) -> bool:
+        """Say whether a request may be another object's, whose outcome nobody knows."""
+        return self._doubtful.get(request_id, but_by) != but_by
+
+    def _put(self, table: OrderedDict[str, str], request_ids: Iterable[str], uid: str) -> None:
+        for request_id in request_ids:
+            table[request_id] = uid
+            table.move_to_end(request_id)
+        while len(table) > self._kept:
+            table.popitem(last=False)

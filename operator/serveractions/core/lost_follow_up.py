@@ -41,12 +41,14 @@ def settled(
         bounds: When its absence is a proof.
     """
     intent = status.intent
+    if intent is None:  # never: without it nothing was accepted that could be followed
+        return None
+    user_id, project_id = intent.user_id, intent.project_id
     known = {each.request_id for each in status.follow_ups}
     found = [
         each
         for each in actions
-        if intent is not None
-        and asked_by(each, intent, RECORDS[lost.action])
+        if asked_by(each, RECORDS[lost.action], user_id=user_id, project_id=project_id)
         and each.request_id not in known
         and each.start_time >= lost.nova_time - CLOCK_SLACK
     ]

@@ -8,17 +8,22 @@ object's, or of a person who uses the same credentials, and the two cannot be to
 
 import logging
 from collections.abc import Sequence
+from datetime import timedelta
 
 from serveractions.actions import records
 from serveractions.actions.action import Action
 from serveractions.actions.backup_traces import marked
+from serveractions.actions.observation import Image, InstanceAction
 from serveractions.api.resource import Resource
 from serveractions.api.spec import ServerBackupSpec
-from serveractions.core.errors import CloudUnavailable, Forbidden
+from serveractions.core.errors import CloudUnavailable, Forbidden, NotFound
 from serveractions.core.evidence import Evidence
 from serveractions.core.prepare import Prepared, Seen
 
 log = logging.getLogger(__name__)
+
+LOOKED_THROUGH = timedelta(minutes=10)
+"""How often Nova's records are looked through for an object that waits long."""
 
 
 class Precedents:
@@ -28,15 +33,22 @@ class Precedents:
         self._evidence = evidence
 
     async def of(
-        self, resource: Resource, action: Action, seen: Seen, prepared: Prepared
-    ) -> Sequence[str]:
+        self,
+        resource: Resource,
+        action: Action,
+        seen: Seen,
+        *,
+        actions: Sequence[InstanceAction],
+        images: Sequence[Image] = (),
+    ) -> tuple[str, ...]:
         """Return the requests, or images, that may be this object's although it never claimed them.
 
         Args:
             resource: It waits, and no attempt of it stands open.
             action: What it asks for.
             seen: The look at the server.
-            prepared: What Nova has on record.
+            actions: What Nova has on record of the server.
+            images: Its backups, where the object is one.
 
         Raises:
             ApiUnavailable: The owners of a record could not be listed.
@@ -44,21 +56,43 @@ class Precedents:
         if isinstance(resource.spec, ServerBackupSpec):
             # Its images carry the object's mark, so that nothing else needs to be considered.
             begun = resource.status.attempts > 0
-            return [
+            return tuple(
                 each.id
-                for each in prepared.images
+                for each in images
                 if marked(each, resource.uid) and not (begun and each.status == "queued")
-            ]
+            )
         if action.record is None:
-            return []
+            return ()
         since = max(seen.created, resource.status.unsent_time or seen.created) - records.CLOCK_SLACK
+        who = seen.cloud.identity
         suspects = [
             each
-            for each in prepared.actions
-            if records.asked_by(each, prepared.intent, action.record) and each.start_time >= since
+            for each in actions
+            if each.start_time >= since
+            and records.asked_by(
+                each, action.record, user_id=who.user_id, project_id=who.project_id
+            )
         ]
-        unowned = await self._evidence.unowned(resource, suspects, prepared.server.id)
-        return [each.request_id for each in unowned]
+        unowned = await self._evidence.unowned(resource, suspects, seen.server.id)
+        return tuple(each.request_id for each in unowned)
+
+    async def before_a_wait(
+        self, resource: Resource, action: Action, seen: Seen
+    ) -> tuple[str, ...] | None:
+        """Return the same for an object that will wait; None where it need not, or cannot, be told.
+
+        What was looked through once need not be looked through again: see `Status.unsent_time`.
+        """
+        looked = resource.status.unsent_time
+        if action.record is None or isinstance(resource.spec, ServerBackupSpec):
+            return None
+        if looked is not None and seen.nova_time - looked < LOOKED_THROUGH:
+            return None
+        try:
+            actions = await seen.cloud.instance_actions(seen.server.id)
+        except (CloudUnavailable, Forbidden, NotFound):
+            return None
+        return await self.of(resource, action, seen, actions=actions)
 
     async def remove_orphans(self, resource: Resource, prepared: Prepared) -> None:
         """Delete the images that refused attempts of a backup left behind.

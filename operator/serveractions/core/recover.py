@@ -249,12 +249,9 @@ def unknown(
         resource: The object.
         cause: Why that cannot be told.
         now: The operator's clock.
-        candidates: Requests that could be it: no other object may take one of them for its own.
+        candidates: Requests that could be it: no other object takes one of them for its own.
     """
-    listed = (*resource.status.refused_request_ids, *candidates)
-    status = resource.status.model_copy(
-        update={"refused_request_ids": tuple(dict.fromkeys(listed))[-transitions.MAX_REFUSED :]}
-    )
+    status = resource.status.model_copy(update={"candidate_request_ids": candidates})
     what = _what(resource, status)
     return transitions.move(
         resource,

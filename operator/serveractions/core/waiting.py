@@ -4,7 +4,6 @@ turn.
 
 import logging
 from collections.abc import Sequence
-from datetime import timedelta
 
 from serveractions.actions.action import Action, Go, Refuse, Wait
 from serveractions.actions.registry import action_for
@@ -24,8 +23,6 @@ log = logging.getLogger(__name__)
 
 LONGEST_WAIT = 6
 """A wait grows up to this many times the retry interval."""
-UNSENT_AGE = timedelta(minutes=10)
-"""How often an object that waits long notes anew that nothing was sent."""
 MOST_NAMED = 5
 """Requests that a message names."""
 
@@ -136,7 +133,10 @@ class Waiting:
             case Held():
                 self._recorder.release(resource.key)
                 return await self._hold(entry, prepared, seen)
-        if precedents := await self._precedents.of(resource, action, seen, prepared):
+        precedents = await self._precedents.of(
+            resource, action, seen, actions=prepared.actions, images=prepared.images
+        )
+        if precedents:
             await self._refuse_to_repeat(resource, precedents, seen)
             return None
         await self._precedents.remove_orphans(resource, prepared)
@@ -204,7 +204,7 @@ class Waiting:
             ),
             now=self._clock.now(),
         )
-        await self._recorder.write(resource, _unsent(resource, moved, seen))
+        await self._write_waiting(resource, moved, seen)
         return self._retry_interval * LONGEST_WAIT
 
     async def _hold(self, entry: Entry, held: Held, seen: Seen | None) -> float:
@@ -220,8 +220,27 @@ class Waiting:
             message=held.message,
             now=self._clock.now(),
         )
-        await self._recorder.write(resource, _unsent(resource, moved, seen))
+        await self._write_waiting(resource, moved, seen)
         return self._delay(entry, held.retry_after)
+
+    async def _write_waiting(self, resource: Resource, moved: Status, seen: Seen | None) -> None:
+        """Write why the object waits, and until when Nova's records were looked through for it."""
+        if seen is not None and self._undisturbed(seen.server.id):
+            action = action_for(resource.kind.name)
+            precedents = await self._precedents.before_a_wait(resource, action, seen)
+            if precedents:
+                await self._refuse_to_repeat(resource, precedents, seen)
+                return
+            if precedents is not None:
+                moved = moved.model_copy(update={"unsent_time": seen.nova_time})
+        await self._recorder.write(resource, moved)
+
+    def _undisturbed(self, server_id: str) -> bool:
+        """Whether every record of the server is known to whom it belongs, if to an object at all.
+
+        A neighbour may just have been accepted, and its request id is not written yet.
+        """
+        return self._leases.remaining(server_id) > 0 and not any(self._order.holders(server_id))
 
     async def _refuse_to_repeat(
         self, resource: Resource, precedents: Sequence[str], seen: Seen
@@ -295,16 +314,3 @@ def _ended_before(resource: Resource) -> tuple[Phase, Reason, str] | None:
         f"not sent: the annotation {marks.ANNOTATION} shows that this object had ended before, and"
         " its status was lost. Remove this annotation and apply it anew if it shall run",
     )
-
-
-def _unsent(resource: Resource, moved: Status, seen: Seen | None) -> Status:
-    """Note until when nothing was sent, with a write that is made anyway, or now and then.
-
-    Records of Nova from before that moment need no owner: see `precedents`.
-    """
-    if seen is None:
-        return moved
-    before = resource.status.unsent_time
-    if moved == resource.status and before and seen.nova_time - before < UNSENT_AGE:
-        return moved
-    return moved.model_copy(update={"unsent_time": seen.nova_time})

@@ -1,18 +1,19 @@
-"""A process may die at any call: whatever it was, Nova has the action at most once, and the object
-comes to its true end or says that nobody can know.
+"""A process may be killed, told to end, or stopped and woken later, at any call: whatever it was,
+Nova has the action exactly once, and the object comes to its true end.
 
-The calls are those of a run that goes well. The process is ended before the first and after each of
+The calls are those of a run that goes well. The process is hurt before the first and after each of
 them, and another one, with a name of its own, goes on from what is stored once it has the Lease.
 """
 
 import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 import pytest
 
-from fakes.faults import Point
+from fakes.faults import Faults, Point
 from fakes.world import LEASE_DURATION, Process, World, a_world
 from serveractions.api.resource import Key
 from serveractions.api.status import Phase, Status
@@ -28,6 +29,7 @@ class Life:
         follow_up: What is sent after the action.
         steer: What a person does meanwhile.
         truths: The ends that are true.
+        recorded: Whether Nova keeps a record of the action: without one, nobody can know.
         release, doomed: Of Nova, see there.
     """
 
@@ -37,7 +39,8 @@ class Life:
     follow_up: str | None = None
     steer: Callable[[World, Key], Coroutine[Any, Any, None]] | None = None
     truths: frozenset[Phase] = frozenset({Phase.SUCCEEDED})
-    release: int = 22
+    recorded: bool = True
+    release: int = 34
     doomed: str | None = None
 
 
@@ -59,8 +62,9 @@ LIVES = (
     Life("live migration", "ServerLiveMigration", {}),
     Life("state reset", "ServerStateReset", {}),
     Life("password change", "ServerPasswordChange", {}),
-    Life("network reset", "ServerNetworkReset", {}),
-    Life("network injection", "ServerNetworkInjection", {}),
+    Life("network reset", "ServerNetworkReset", {}, release=22, recorded=False),
+    Life("network injection", "ServerNetworkInjection", {}, recorded=False),
+    Life("state reset of an old Nova", "ServerStateReset", {}, release=22, recorded=False),
     Life(
         "reverted migration",
         "ServerMigration",
@@ -84,7 +88,13 @@ LIVES = (
         "abort",
         truths=frozenset({Phase.FAILED}),
     ),
-    Life("refused", "ServerNetworkReset", {}, truths=frozenset({Phase.FAILED}), release=34),
+    Life(
+        "forced live migration",
+        "ServerLiveMigration",
+        {"onDeadline": "ForceComplete", "activeDeadlineSeconds": 5},
+        "force_complete",
+    ),
+    Life("refused", "ServerNetworkReset", {}, truths=frozenset({Phase.FAILED})),
     Life("cancelled before", "ServerBackup", {"cancel": True}, truths=frozenset({Phase.CANCELLED})),
     Life(
         "no valid host",
@@ -94,6 +104,19 @@ LIVES = (
         doomed="No valid host was found",
     ),
 )
+
+
+class Hurt(StrEnum):
+    """What happens to the first process."""
+
+    KILLED = "killed"
+    TERMINATED = "terminated"
+    WOKEN_SOON = "stopped, and woken while another one waits"
+    WOKEN_LATE = "stopped, and woken when all is over"
+
+
+WOKEN_AFTER = 40.0
+"""Seconds after the next process began: it does not believe yet that nothing is under way."""
 
 
 @dataclass(frozen=True)
@@ -106,20 +129,34 @@ class Run:
     follow_ups: int
 
 
-async def _live(life: Life, kill_at: Point | None) -> Run:
+async def _live(life: Life, hurt: Hurt | None = None, point: Point | None = None) -> Run:
     async with a_world() as world:
         world.nova.release = life.release
         world.nova.doomed = life.doomed
-        world.nova.live_seconds = 200.0 if life.follow_up == "abort" else 20.0
+        world.nova.live_seconds = 400.0 if life.follow_up in _STOPPING else 20.0
         key = world.create(life.kind, **life.spec)
         person = asyncio.create_task(life.steer(world, key)) if life.steer else None
-        first = await world.process("first", kill_at=kill_at, poll=4.0)
-        if kill_at is None:
-            await world.until_finished(key)
+        reached = asyncio.Event()
+
+        def happen(faults: Faults) -> None:
+            reached.set()
+            if hurt is Hurt.KILLED:
+                faults.die()
+            elif hurt is not Hurt.TERMINATED:
+                faults.freeze()
+
+        # In a task: it may be stopped while it starts.
+        starting = asyncio.create_task(world.process("first", hurt_at=point, hurt=happen, poll=4.0))
+        await asyncio.sleep(0)
+        first = world.processes[0]
+        if hurt is None:
+            await world.until_finished(key, within=2000)
             await asyncio.sleep(5)
         else:
-            await _first_dies_then_the_next_goes_on(world, first)
-            await world.until_finished(key, within=2000)
+            async with asyncio.timeout(900):
+                await reached.wait()
+            await _another_goes_on(world, key, hurt, first)
+        starting.cancel()
         if person is not None:
             person.cancel()
         resource = world.resource(key)
@@ -131,16 +168,29 @@ async def _live(life: Life, kill_at: Point | None) -> Run:
         )
 
 
-async def _first_dies_then_the_next_goes_on(world: World, first: Process) -> None:
-    async with asyncio.timeout(900):
-        await first.killed.wait()
-    await first.bury()
+_STOPPING = ("abort", "force_complete")
+
+
+async def _another_goes_on(world: World, key: Key, hurt: Hurt, first: Process) -> None:
+    match hurt:
+        case Hurt.KILLED:
+            await first.bury()
+        case Hurt.TERMINATED:
+            await first.stop()
+            await first.bury()
     await asyncio.sleep(LEASE_DURATION + 1)
     await world.process("second", poll=4.0)
+    if hurt is Hurt.WOKEN_SOON:
+        await asyncio.sleep(WOKEN_AFTER)
+        first.faults.thaw()
+    await world.until_finished(key, within=3000)
+    if hurt is Hurt.WOKEN_LATE:
+        first.faults.thaw()
+    await asyncio.sleep(300)  # whatever somebody still had in mind has happened by now
 
 
 def _points(calls: tuple[str, ...]) -> list[Point]:
-    """Return where a process can die.
+    """Return where a process can be hurt.
 
     Before a call is after the one before it: between two calls a process touches nothing.
     """
@@ -148,15 +198,18 @@ def _points(calls: tuple[str, ...]) -> list[Point]:
     return [Point(0, calls[0], "before"), *after]
 
 
+@pytest.mark.parametrize("hurt", Hurt)
 @pytest.mark.parametrize("life", LIVES, ids=lambda life: life.name)
-async def test_a_crash_at_any_call_sends_nothing_twice_and_tells_no_lie(life: Life) -> None:
-    good = await _live(life, None)
+async def test_nothing_is_sent_twice_and_nothing_is_lost_wherever_a_process_is_hurt(
+    life: Life, hurt: Hurt
+) -> None:
+    good = await _live(life)
     assert good.status.phase in life.truths, good.status.message
     calls = good.calls
 
     wrong = []
     for point in _points(calls):
-        run = await _live(life, point)
+        run = await _live(life, hurt, point)
         problem = _problem(life, calls, point, run)
         if problem:
             wrong.append(f"{point}: {problem} ({run.status.message})")
@@ -170,28 +223,15 @@ def _problem(life: Life, calls: tuple[str, ...], point: Point, run: Run) -> str 
         return f"{life.follow_up} was accepted {run.follow_ups} times"
     status = run.status
     if status.reason == "OutcomeUnknown":
-        return None if _nobody_can_know(calls, point) else "somebody could know"
+        may_be = not life.recorded and _between_mark_and_record(calls, point)
+        return None if may_be else "somebody could know"
     if status.phase is Phase.SUCCEEDED and run.actions != 1:
         return "it succeeded and was never sent"
-    abort_was_lost = life.follow_up == "abort" and run.follow_ups == 0
-    if status.phase is Phase.SUCCEEDED and abort_was_lost and _nobody_can_know(calls, point):
-        return None  # not sent again, since it may have been: the migration came to its end
     return None if status.phase in life.truths else f"it ends as {status.phase}, {status.reason}"
 
 
-def _nobody_can_know(calls: tuple[str, ...], point: Point) -> bool:
-    """Say whether the process died between a mark and the record, or in the middle of a follow-up.
-
-    The mark is the first of all; the record is the first status written after the request.
-    """
-    sends = [number for number, call in enumerate(calls) if call == "cloud.send"]
-    for send in sends:
-        begin = max(n for n in range(send) if calls[n] in ("objects.mark", "objects.write_status"))
-        if "objects.mark" in calls and send == sends[0]:
-            begin = calls.index("objects.mark")
-        end = next(n for n in range(send, len(calls)) if calls[n] == "objects.write_status")
-        after_begin = point.number > begin or (point.number == begin and point.when == "after")
-        before_end = point.number < end or (point.number == end and point.when == "before")
-        if after_begin and before_end:
-            return True
-    return False
+def _between_mark_and_record(calls: tuple[str, ...], point: Point) -> bool:
+    """Say whether the process was hurt between the mark and the first status after the request."""
+    mark, send = calls.index("objects.mark"), calls.index("cloud.send")
+    record = next(n for n in range(send, len(calls)) if calls[n] == "objects.write_status")
+    return mark <= point.number <= record and (point.number, point.when) != (record, "after")
