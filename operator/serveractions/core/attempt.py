@@ -114,10 +114,8 @@ class Attempt:
             )
             return await self._recorder.write(marked, status)
         except Conflict as error:
-            if (
-                marked is not resource
-            ):  # a refused mark left nothing behind, a refused claim left the mark
-                await self._withdraw(resource, intent, str(error))
+            # Whoever repeats a request on the way makes a conflict of a write that took effect.
+            await self._withdraw(resource, intent, str(error), in_doubt=False)
             raise
         except (ApiUnavailable, StatusRefused) as error:
             await self._withdraw(resource, intent, str(error))
@@ -143,16 +141,28 @@ class Attempt:
 
         return await self._recorder.persist(claimed, change)
 
-    async def _withdraw(self, resource: Resource, intent: Intent, cause: str) -> None:
+    async def _withdraw(
+        self, resource: Resource, intent: Intent, cause: str, *, in_doubt: bool = True
+    ) -> None:
         """Close an attempt of which this process knows that it sent nothing.
 
         The mark or the claim may stand all the same (a time-out of the API server): left alone,
         another process would have to take it for a request that was sent.
+
+        Args:
+            resource: The object.
+            intent: Of the attempt.
+            cause: Why nothing was sent.
+            in_doubt: The write that failed may still be on its way. Where it is not, and the mark
+                does not stand either, there is nothing to close.
         """
+        ours = marks.of_attempt(resource.uid, intent)
 
         def change(current: Resource) -> Status | None:
             status = current.status
             if not _open(status, intent):
+                return None
+            if not in_doubt and marks.read(current.annotations, current.uid).mark != ours:
                 return None
             closed = status.model_copy(update={"attempts": intent.attempt})
             return transitions.move(

@@ -18,6 +18,7 @@ from serveractions.core import lost_follow_up
 from serveractions.core.errors import (
     ApiUnavailable,
     CloudUnavailable,
+    Conflict,
     Forbidden,
     InvalidCredentials,
     NotFound,
@@ -212,6 +213,10 @@ class Steering:
         )
         try:
             claimed = await self._recorder.write(resource, ahead)
+        except Conflict as error:
+            # Whoever repeats a request on the way makes a conflict of a write that took effect.
+            await self._withdraw(resource, record, str(error), in_doubt=False)
+            raise
         except (ApiUnavailable, StatusRefused) as error:
             await self._withdraw(resource, record, str(error))
             raise
@@ -224,11 +229,13 @@ class Steering:
         )
         return await self._close(claimed, record, issued)
 
-    async def _withdraw(self, resource: Resource, record: FollowUp, cause: str) -> None:
+    async def _withdraw(
+        self, resource: Resource, record: FollowUp, cause: str, *, in_doubt: bool = True
+    ) -> None:
         """Close a follow-up of which this process knows that it sent nothing.
 
-        The write of its record may have come through, or be on its way still: this one, against the
-        version that is there now, settles both.
+        The write of its record may have come through, or be on its way still (`in_doubt`): this
+        one, against the version that is there now, settles both.
         """
         closed = _closed(record, NotSent(f"its record could not be written ({cause})"))
 
@@ -236,6 +243,8 @@ class Steering:
             if current.status.phase.finished:
                 return None
             others = tuple(each for each in current.status.follow_ups if not _same(each, record))
+            if not in_doubt and len(others) == len(current.status.follow_ups):
+                return None
             return current.status.model_copy(update={"follow_ups": (*others, closed)[-KEPT:]})
 
         current = await self._recorder.reread(resource.key)

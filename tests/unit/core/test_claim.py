@@ -11,7 +11,7 @@ from fakes.world import BOUNDS, OWN, RELEASES, World
 from serveractions.api.resource import Key
 from serveractions.api.status import ConditionStatus, Intent, Phase
 from serveractions.core import marks
-from serveractions.core.errors import ApiUnavailable, StatusRefused
+from serveractions.core.errors import ApiUnavailable, Conflict, StatusRefused
 
 AWAY = ApiUnavailable("the API server did not answer")
 
@@ -92,6 +92,30 @@ async def test_a_mark_or_claim_that_timed_out_sends_nothing_and_is_closed_by_its
     assert sent_when_away == [0]
     assert world.sent(key) == 1
     assert (status.attempts, status.intent.attempt if status.intent else None) == (1, 2)
+
+
+@pytest.mark.parametrize("write", ["objects.mark", "objects.write_status"])
+async def test_a_write_that_was_done_and_then_refused_as_a_repetition_is_closed_at_once(
+    world: World, write: str
+) -> None:
+    key = world.create("ServerMigration")
+    again = Conflict("the object has been modified")  # a proxy has sent the same write twice
+    await world.process(prepare=lambda faults: faults.plan(write, "after", again))
+
+    status = await world.until_phase(key, Phase.RUNNING, within=BOUNDS.claim_bound)
+
+    assert world.sent(key) == 1
+    assert (status.attempts, status.intent.attempt if status.intent else None) == (1, 2)
+
+
+async def test_an_edit_before_the_mark_costs_no_attempt(world: World) -> None:
+    key = world.create("ServerMigration")
+    await world.process(
+        prepare=lambda faults: faults.plan(
+            "objects.mark", "before", lambda: person_edits(world, key)
+        )
+    )
+    assert (await world.until_phase(key, Phase.RUNNING)).attempts == 0
 
 
 async def test_a_claim_whose_time_out_lasts_is_closed_once_the_api_server_is_back(

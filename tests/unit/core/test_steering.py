@@ -14,7 +14,7 @@ from fakes.ports import Account
 from fakes.world import BOUNDS, World
 from serveractions.api.resource import Key
 from serveractions.api.status import FollowUpState, Phase
-from serveractions.core.errors import ApiUnavailable
+from serveractions.core.errors import ApiUnavailable, Conflict
 
 AWAY = ApiUnavailable("the API server did not answer")
 
@@ -154,6 +154,23 @@ async def test_a_record_of_a_follow_up_that_timed_out_sends_nothing_and_is_close
         FollowUpState.ACCEPTED,
     ]
     assert world.sent(key, "abort") == 1
+
+
+async def test_a_record_that_was_written_and_then_refused_as_a_repetition_is_closed_at_once(
+    world: World,
+) -> None:
+    process = await world.process()
+    key = await running_live_migration(world)
+    again = Conflict("the object has been modified")  # a proxy has sent the same write twice
+    process.faults.plan("objects.write_status", "after", again)
+    world.store.edit(key, cancel=True)
+
+    status = await world.until_phase(key, Phase.CANCELLED, within=BOUNDS.claim_bound)
+
+    assert [each.state for each in status.follow_ups] == [
+        FollowUpState.NOT_SENT,
+        FollowUpState.ACCEPTED,
+    ]
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
