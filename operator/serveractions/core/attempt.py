@@ -156,13 +156,15 @@ class Attempt:
             in_doubt: The write that failed may still be on its way. Where it is not, and the mark
                 does not stand either, there is nothing to close.
         """
-        ours = marks.of_attempt(resource.uid, intent)
+        ours = (intent.attempt, intent.holder)
 
         def change(current: Resource) -> Status | None:
             status = current.status
+            mark = marks.read(current.annotations, current.uid).mark
+            whose = (mark.attempt, mark.holder) if mark is not None else None
+            if whose != ours and (not in_doubt or (whose and whose[0] == intent.attempt)):
+                return None  # it never stood, or the number is another process's
             if not _open(status, intent):
-                return None
-            if not in_doubt and marks.read(current.annotations, current.uid).mark != ours:
                 return None
             closed = status.model_copy(update={"attempts": intent.attempt})
             return transitions.move(

@@ -87,7 +87,6 @@ class Engine:
             recorder=self.recorder,
             clock=clock,
             bounds=bounds,
-            identity=ports.leases.identity,
             retry_interval=timing.retry_interval,
         )
         self._waiting = Waiting(

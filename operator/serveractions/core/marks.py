@@ -24,6 +24,7 @@ class _Wire(Model):
     uid: str
     ended: bool = False
     attempt: int | None = None
+    holder: str | None = None
     server_id: str | None = None
     endpoint: str | None = None
     region: str | None = None
@@ -86,6 +87,7 @@ def of_attempt(uid: str, intent: Intent) -> Mark:
     return Mark(
         uid=uid,
         attempt=intent.attempt,
+        holder=intent.holder,
         server_id=intent.server_id,
         endpoint=intent.endpoint,
         region=intent.region,
@@ -98,19 +100,18 @@ def of_attempt(uid: str, intent: Intent) -> Mark:
     )
 
 
-def intent(mark: Mark | None, *, action: str, holder: str) -> Intent | None:
+def intent(mark: Mark | None, *, action: str) -> Intent | None:
     """Return the intent that a mark tells of, None where it does not say where the request went.
 
     Args:
         mark: Of the object, None for none.
         action: Nova's name of the object's action.
-        holder: The process that makes use of it.
     """
     if mark is None:
         return None
     known = {name: getattr(mark, name) for name in _IN_BOTH}
     try:
-        return Intent(action=action, holder=holder, **known)
+        return Intent(action=action, **known)
     except ValidationError:
         return None
 

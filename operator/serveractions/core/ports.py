@@ -27,6 +27,7 @@ class Mark:
     uid: str
     ended: bool = False
     attempt: int | None = None
+    holder: str | None = None
     server_id: str | None = None
     endpoint: str | None = None
     region: str | None = None

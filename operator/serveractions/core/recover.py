@@ -42,7 +42,6 @@ class Recovery:
         recorder: Recorder,
         clock: Clock,
         bounds: Bounds,
-        identity: str,
         retry_interval: float,
     ) -> None:
         self._evidence = evidence
@@ -50,7 +49,6 @@ class Recovery:
         self._recorder = recorder
         self._clock = clock
         self._bounds = bounds
-        self._identity = identity
         self._retry_interval = retry_interval
 
     async def step(self, entry: Entry) -> float | None:
@@ -122,7 +120,7 @@ class Recovery:
         """
         resource = entry.resource
         mark = marks.read(resource.annotations, resource.uid).mark
-        intent = marks.intent(mark, action=resource.kind.action, holder=self._identity)
+        intent = marks.intent(mark, action=resource.kind.action)
         if intent is None:
             return None
         known = resource.status.server

@@ -217,3 +217,35 @@ async def test_two_processes_that_both_believe_to_hold_the_lease_send_once(
     assert world.sent(key) == 1
     assert status.phase is Phase.SUCCEEDED, status.message
     assert second.faults.calls
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+async def test_whoever_loses_the_race_for_the_mark_leaves_the_others_attempt_alone(
+    world: World, when: str
+) -> None:
+    world.account.connecting = 20.0
+    key = world.create("ServerMigration")
+
+    async def until_the_other_sends() -> None:
+        await world.until_phase(key, Phase.ISSUING)
+        if when == "after":
+            raise ApiUnavailable("no answer, and the other one was quicker")
+
+    first = asyncio.create_task(
+        world.process(
+            "first",
+            prepare=lambda faults: faults.plan("objects.mark", "before", until_the_other_sends),
+        )
+    )
+    await asyncio.sleep(0.1)
+    await world.process("second")
+    for process in world.processes:  # the compare-and-set alone has to keep them apart
+        process.leases.remaining = lambda server_id: 60.0  # type: ignore[method-assign]
+
+    status = await world.until_finished(key)
+
+    assert world.nova.arrived == ["migrate", "confirmResize"]
+    assert (status.phase, status.attempts) == (Phase.SUCCEEDED, 0)
+    assert status.intent is not None
+    assert status.intent.holder == "second"
+    await first
