@@ -25,6 +25,7 @@ SETTINGS = {
     "lease-renew": "3",
     "post-deadline": "20",
     "claim-bound": "10",
+    "proxy-lifetime": "3",
     "shutdown-grace": "25",
 }
 """Short times; everything else as it is installed."""

@@ -45,6 +45,14 @@ class Write:
     phase: str
 
 
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What was stored at one moment."""
+
+    objects: dict[tuple[str, str, str], Json]
+    version: int
+
+
 class Store:
     """All objects, shared by all processes."""
 
@@ -132,6 +140,19 @@ class Store:
         body = self._body(key)
         body["status"] = PRISTINE.to_wire()
         return self._changed(body)
+
+    def snapshot(self) -> "Snapshot":
+        """Return all that is stored, for `set_back`."""
+        return Snapshot(copy.deepcopy(self._objects), int(self._version()))
+
+    def set_back(self, snapshot: "Snapshot") -> None:
+        """Restore what was stored, resourceVersions included, as whoever restores etcd does."""
+        self._objects = copy.deepcopy(snapshot.objects)
+        self._versions = itertools.count(snapshot.version)
+        self._parsed = {}
+        for body in self._objects.values():
+            resource = self._parse(body)
+            self._tell(resource, was_unfinished=True)
 
     def mark(self, resource: Resource, mark: Mark) -> Resource:
         """Write the mark, against the version that was read."""

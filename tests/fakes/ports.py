@@ -108,12 +108,22 @@ class FakeEvents:
         self._faults.reach("events.post", lambda: self._posted.append(event))
 
 
-@dataclass
 class LeaseBoard:
-    """Who holds the Lease of every server, and until when on the boot clock."""
+    """Who holds the Lease of every server, since when and until when on the boot clock."""
 
-    holder: str | None = None
-    until: float = float("inf")
+    def __init__(self) -> None:
+        self._holder: str | None = None
+        self.since = 0.0
+        self.until = float("inf")
+
+    @property
+    def holder(self) -> str | None:
+        return self._holder
+
+    @holder.setter
+    def holder(self, holder: str | None) -> None:
+        if holder != self._holder:
+            self._holder, self.since = holder, asyncio.get_running_loop().time()
 
 
 class FakeLeases:
@@ -132,6 +142,9 @@ class FakeLeases:
         if self._board.holder != self._identity:
             return 0.0
         return self._board.until - self._boottime()
+
+    def held_for(self, server_id: str) -> float:
+        return self._boottime() - self._board.since if self.remaining(server_id) > 0 else 0.0
 
 
 @dataclass

@@ -93,7 +93,9 @@ class Engine:
             preparation=Preparation(
                 clouds=ports.clouds, objects=ports.objects, identity=ports.leases.identity
             ),
-            precedents=Precedents(evidence=evidence),
+            precedents=Precedents(
+                evidence=evidence, ledger=ledger, leases=ports.leases, bounds=bounds
+            ),
             attempt=Attempt(recorder=self.recorder, issuer=issuer, recovery=recovery, clock=clock),
             recovery=recovery,
             recorder=self.recorder,

@@ -122,6 +122,12 @@ class Inbox:
         entry.left = False
         return True
 
+    def set_back(self, resource: Resource) -> None:
+        """Take an older version for the true one."""
+        entry = self._entries.get(resource.key)
+        if entry is not None:
+            entry.resource, entry.observation, entry.left = resource, None, False
+
     def observed(self, key: Key, observation: Observation) -> None:
         """Take in a look at Nova."""
         entry = self._entries.get(key)

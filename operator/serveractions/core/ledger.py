@@ -41,6 +41,10 @@ class Ledger:
         """
         return [each for each in records if self._owners.get(each.request_id, but_by) == but_by]
 
+    def owned(self, records: Iterable[InstanceAction], *, by: str) -> list[InstanceAction]:
+        """Return the records that were the requests of one object, as this process has seen."""
+        return [each for each in records if self._owners.get(each.request_id) == by]
+
     def doubtful(self, request_id: str, *, but_by: str) -> bool:
         """Say whether a request may be another object's, whose outcome nobody knows."""
         return self._doubtful.get(request_id, but_by) != but_by

@@ -112,6 +112,12 @@ class Leases(Protocol):
         """
         ...
 
+    def held_for(self, server_id: str) -> float:
+        """Seconds since this process gained the server's slot and kept it without a gap; 0 when it
+        is not held.
+        """
+        ...
+
     @property
     def identity(self) -> str:
         """The name under which this process holds its Leases."""

@@ -4,6 +4,9 @@ etcd can be set back to a moment before a claim, and then no mark and no intent 
 request that Nova has accepted. So a record of the same kind, by the operator's own user, from after
 the object's creation, that no object owns, holds the request back for good: it may be this
 object's, or of a person who uses the same credentials, and the two cannot be told apart.
+
+What happened since this process holds the server's Lease is not considered: it knows itself what it
+has sent. So an object that it has seen from the beginning is held back by nothing.
 """
 
 import logging
@@ -18,6 +21,9 @@ from serveractions.api.resource import Resource
 from serveractions.api.spec import ServerBackupSpec
 from serveractions.core.errors import CloudUnavailable, Forbidden, NotFound
 from serveractions.core.evidence import Evidence
+from serveractions.core.issue import Bounds
+from serveractions.core.ledger import Ledger
+from serveractions.core.ports import Leases
 from serveractions.core.prepare import Prepared, Seen
 
 log = logging.getLogger(__name__)
@@ -29,8 +35,13 @@ LOOKED_THROUGH = timedelta(minutes=10)
 class Precedents:
     """Looks for requests of an object's own before its first one."""
 
-    def __init__(self, *, evidence: Evidence) -> None:
+    def __init__(
+        self, *, evidence: Evidence, ledger: Ledger, leases: Leases, bounds: Bounds
+    ) -> None:
         self._evidence = evidence
+        self._ledger = ledger
+        self._leases = leases
+        self._bounds = bounds
 
     async def of(
         self,
@@ -63,12 +74,18 @@ class Precedents:
             )
         if action.record is None:
             return ()
-        since = max(seen.created, resource.status.unsent_time or seen.created) - records.CLOCK_SLACK
+        since = max(seen.created, resource.status.unsent_time or seen.created)
+        until = seen.nova_time - timedelta(seconds=self._leases.held_for(seen.server.id))
+        if since > until + records.CLOCK_SLACK:
+            sent = self._ledger.owned(actions, by=resource.uid)  # etcd was set back under us
+            return tuple(each.request_id for each in sent)
+        # What an earlier process has sent may have arrived after that.
+        until += timedelta(seconds=self._bounds.proven_after)
         who = seen.cloud.identity
         suspects = [
             each
             for each in actions
-            if each.start_time >= since
+            if since - records.CLOCK_SLACK <= each.start_time <= until
             and records.asked_by(
                 each, action.record, user_id=who.user_id, project_id=who.project_id
             )

@@ -100,8 +100,16 @@ class Recorder:
 
     async def refresh(self, key: Key) -> Resource:
         """Read the object anew into the inbox. Raises ObjectGone, ApiUnavailable."""
+        known = self._inbox.get(key)
+        before = int(known.resource.resource_version) if known else 0
         resource = await self._objects.read(key)
-        self._inbox.remember(resource)
+        self._ledger.note(resource)
+        if int(resource.resource_version) < before:
+            # A read is never older than what was known when it began: etcd was set back.
+            log.warning("%s was set back by whoever restored etcd", key)
+            self._inbox.set_back(resource)
+        else:
+            self._inbox.remember(resource)
         return resource
 
     def release(self, key: Key) -> None:

@@ -51,6 +51,7 @@ class _Slot:
         existed: Whether there ever was a record. One that vanished may still be believed in by its
             holder.
         hold: The start of the last successful renewal; None while the slot is not ours.
+        gained: When this hold began: from then on nobody else has acted.
         active: Whether `on_gain` returned for this hold.
         epoch: Grows with each gain and loss: tells whether a hold is still the same one.
         uncertain: A write is under way or had no answer.
@@ -63,6 +64,7 @@ class _Slot:
     seen: float = 0.0
     existed: bool = False
     hold: float | None = None
+    gained: float = 0.0
     active: bool = False
     epoch: int = 0
     uncertain: bool = False
@@ -136,6 +138,13 @@ class SlotLeases:
         """Seconds for which this process still holds the server's slot; not above 0: not held."""
         slot = self._slots.get(slot_of(server_id, self._count))
         return 0.0 if slot is None else self._remaining(slot)
+
+    def held_for(self, server_id: str) -> float:
+        """Seconds since this process gained the server's slot; 0 when it is not held."""
+        slot = self._slots.get(slot_of(server_id, self._count))
+        if slot is None or self._remaining(slot) <= 0:
+            return 0.0
+        return self._clock.boottime() - slot.gained
 
     async def run(self) -> None:
         """Acquire and renew until `release` is called, or the task is cancelled."""
@@ -237,7 +246,7 @@ class SlotLeases:
             return False
         # The answer came after the old bound: for a moment nothing was held, so what is there must
         # be read anew.
-        slot.active = False
+        slot.active, slot.gained = False, start
         slot.epoch += 1
         return True
 
@@ -265,6 +274,7 @@ class SlotLeases:
             return False
         slot.existed = True
         slot.hold, slot.active, slot.due = now, False, now + self._period
+        slot.gained = now
         slot.epoch += 1
         return True
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from fakes.nova_model import Refuse
-from fakes.world import OWN, World
+from fakes.world import BOUNDS, OWN, World
 from serveractions.api.status import ConditionStatus, Phase, Status
 from serveractions.core import marks
 
@@ -53,6 +53,29 @@ async def test_an_object_set_back_to_before_its_claim_is_not_sent_again(
     assert marked.mark.ended
 
 
+@pytest.mark.parametrize("kind", SEEN_BY_NOVA)
+async def test_a_process_that_lives_through_a_restore_of_etcd_sends_nothing_twice(
+    world: World, kind: str
+) -> None:
+    process = await world.process()
+    key = world.create(kind, suspend=True)
+    await asyncio.sleep(60)
+    before = world.store.snapshot()
+    world.store.edit(key, suspend=False)
+    await world.until_phase(key, Phase.RUNNING, Phase.SUCCEEDED)
+    await asyncio.sleep(3)
+
+    world.store.set_back(before)
+    world.store.edit(key, suspend=False)
+    await asyncio.sleep(1000)
+    process.faults.calls.clear()
+    await asyncio.sleep(60)
+
+    assert world.sent(key) == 1
+    assert world.status(key).phase.finished
+    assert len(process.faults.calls) < 20, "it is not at work on it for ever"
+
+
 async def test_an_object_of_which_a_long_wait_is_stored_is_not_sent_again_either(
     world: World,
 ) -> None:
@@ -85,6 +108,33 @@ async def test_a_person_with_the_same_credentials_cannot_be_told_from_the_operat
     assert status.reason == "OutcomeUnknown"
     assert request_id in (status.message or "")
     assert world.sent(key) == 0
+
+
+async def test_what_a_person_does_while_the_operator_looks_on_holds_nothing_back(
+    world: World,
+) -> None:
+    await world.process()
+    await asyncio.sleep(5)
+    world.nova.somebody_asks("changePassword", user_id=world.account.user_id)
+    key = world.create("ServerPasswordChange", suspend=True)
+    await asyncio.sleep(60)
+    world.nova.somebody_asks("changePassword", user_id=world.account.user_id)
+    world.store.edit(key, suspend=False)
+
+    status = await world.until_finished(key)
+
+    assert (status.phase, world.sent(key)) == (Phase.SUCCEEDED, 1), status.message
+
+
+async def test_what_an_earlier_process_sent_may_arrive_after_it_is_gone(world: World) -> None:
+    key = world.create("ServerPasswordChange", suspend=True)
+    await asyncio.sleep(5)
+    await world.process()
+    await asyncio.sleep(BOUNDS.proven_after - 10)
+    world.nova.somebody_asks("changePassword", user_id=world.account.user_id)
+    world.store.edit(key, suspend=False)
+
+    assert (await world.until_finished(key)).reason == "OutcomeUnknown"
 
 
 @pytest.mark.parametrize("action", ["migrate", "changePassword"])
