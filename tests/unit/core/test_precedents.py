@@ -58,8 +58,9 @@ async def test_a_process_that_lives_through_a_restore_of_etcd_sends_nothing_twic
     world: World, kind: str
 ) -> None:
     process = await world.process()
+    await asyncio.sleep(200)
     key = world.create(kind, suspend=True)
-    await asyncio.sleep(60)
+    await asyncio.sleep(200)
     before = world.store.snapshot()
     world.store.edit(key, suspend=False)
     await world.until_phase(key, Phase.RUNNING, Phase.SUCCEEDED)

@@ -376,6 +376,21 @@ async def test_a_slot_regained_while_it_was_taken_up_is_taken_up_again(world: Wo
     assert len(taken_up) == 2
 
 
+async def test_how_long_a_slot_is_held_is_counted_from_its_last_gain(world: World) -> None:
+    leases = world.process()
+    assert leases.held_for("server") == 0
+    await settle(leases)
+    for _ in range(5):
+        world.clock.time += RENEW
+        await settle(leases)
+    assert leases.held_for("server") == 5 * RENEW
+
+    world.clock.time += DURATION + 1  # somebody else may have acted since
+    assert leases.held_for("server") == 0
+    await settle(leases)
+    assert leases.held_for("server") == 0
+
+
 async def test_only_the_wanted_slots_are_held(world: World) -> None:
     leases = world.process(slots=4, wanted={1, 3})
     await settle(leases)
