@@ -9,7 +9,7 @@ from serveractions.actions.action import Action, Go, Refuse, Wait
 from serveractions.actions.registry import action_for
 from serveractions.api.resource import Resource
 from serveractions.api.status import Phase, Reason, ServerStatus, Status
-from serveractions.core import marks, timing, transitions
+from serveractions.core import marks, timing, transitions, unsent
 from serveractions.core.attempt import Attempt
 from serveractions.core.inbox import Entry
 from serveractions.core.order import ServerOrder
@@ -65,7 +65,7 @@ class Waiting:
             return None
         if marks.open_attempt(resource) is not None:
             return await self._recovery.step(entry)
-        if ended := self._over(resource):
+        if ended := unsent.over(resource, self._clock.now()):
             await self._end(resource, *ended)
             return None
         seen = await self._preparation.look(resource)
@@ -81,17 +81,7 @@ class Waiting:
 
     async def end_copy(self, entry: Entry) -> None:
         """End a copy that brought the status of an action in flight along: it is not its own."""
-        await self._end(entry.resource, *_COPY)
-
-    def _over(self, resource: Resource) -> tuple[Phase, Reason, str] | None:
-        """Return the end that needs no look at the cloud, None where there is none."""
-        if marks.read(resource.annotations, resource.uid).origin is marks.Origin.FOREIGN:
-            return _COPY
-        if resource.spec.cancel:
-            return Phase.CANCELLED, Reason.CANCELLED, "cancelled before anything was sent to Nova"
-        if why := timing.expired(resource, self._clock.now()):
-            return Phase.FAILED, Reason.EXPIRED, why
-        return None
+        await self._end(entry.resource, *unsent.COPY)
 
     async def _with_server(self, entry: Entry, seen: Seen) -> float | None:
         resource, server = entry.resource, seen.server
@@ -102,7 +92,7 @@ class Waiting:
         if isinstance(check, Refuse):
             await self._end(resource, Phase.FAILED, check.reason, check.message, seen.status)
             return None
-        if ended := _ended_before(resource):
+        if ended := unsent.before(resource):
             await self._end(resource, *ended, seen.status)
             return None
         self._stand(resource, server.id)
@@ -112,10 +102,9 @@ class Waiting:
             held = ahead or Held(check.reason, check.message)
             return await self._hold(entry, held, seen)
         if self.stopping or self._leases.remaining(server.id) <= 0:
+            # Another process acts for this server: it is the one to say so.
             self._recorder.release(resource.key)
-            return (
-                self._retry_interval
-            )  # another process acts for this server: it is the one to say so
+            return self._retry_interval
         if busy := self._not_our_turn(resource, action, server.id):
             return await self._hold(entry, busy, seen)
         return await self._prepare(entry, action, seen)
@@ -293,24 +282,3 @@ class Waiting:
         delay = retry_after or self._retry_interval * min(entry.memory.tries, LONGEST_WAIT)
         until = timing.seconds_until(timing.expiry(entry.resource), self._clock.now())
         return delay if until is None else min(delay, until + 1.0)
-
-
-_COPY = (
-    Phase.FAILED,
-    Reason.RESTORED_COPY,
-    f"not sent: the annotation {marks.ANNOTATION} shows that this is a copy of an object that was"
-    " already taken up. Remove this annotation and apply it anew if it shall run",
-)
-
-
-def _ended_before(resource: Resource) -> tuple[Phase, Reason, str] | None:
-    """Return the end of an object that had ended unsent and whose status was lost since."""
-    mark = marks.read(resource.annotations, resource.uid).mark
-    if mark is None or not mark.ended:
-        return None
-    return (
-        Phase.FAILED,
-        Reason.RESTORED_COPY,
-        f"not sent: the annotation {marks.ANNOTATION} shows that this object had ended before, and"
-        " its status was lost. Remove this annotation and apply it anew if it shall run",
-    )
