@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from serveractions.actions import replies
 from serveractions.actions.action import Failed, Go, Running
 from serveractions.actions.observation import Migration, Observation, Server
-from serveractions.api.resource import Resource
+from serveractions.api.resource import Key, Resource
 from serveractions.api.spec import ServerRef
 from serveractions.api.status import FollowUp, FollowUpState, Reason, Status
 from serveractions.core import lost_follow_up
@@ -82,6 +82,8 @@ class Steering:
         self._clock = clock
         self._bounds = bounds
         self._identity = identity
+        # When Nova's records were searched last for a lost follow-up, on the boot clock.
+        self._searched: dict[Key, float] = {}
         self.stopping = False
         """Set when the process is about to end: nothing more is sent."""
 
@@ -135,6 +137,10 @@ class Steering:
     ) -> Resource | Running | Failed:
         """Search Nova's records for a follow-up of which nobody knows whether Nova accepted it."""
         unknown = f"it is not known yet whether Nova accepted {order}"
+        now = self._clock.boottime()
+        if now - self._searched.get(resource.key, -PAUSE) < PAUSE:
+            return Running(unknown)
+        self._searched[resource.key] = now
         server_id = status.server.id if status.server else ""
         try:
             cloud = await self._clouds.open(resource.namespace, resource.spec.cloud_credentials_ref)
@@ -148,6 +154,7 @@ class Steering:
             lost, status, actions, nova_time=nova_time, bounds=self._bounds
         )
         if found is not None:
+            del self._searched[resource.key]
             return await self._settle(resource, status, lost, found)
         if (nova_time - lost.nova_time).total_seconds() < self._bounds.proven_after:
             return Running(unknown)
