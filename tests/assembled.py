@@ -18,6 +18,7 @@ from typing import Any
 
 import requests
 
+from fakes.cloud.remote import FakeCloud
 from kube_world import new_namespace
 from local_stack import operator_process
 from local_stack.kubernetes import ControlPlane
@@ -31,47 +32,6 @@ SECRET = "openstack"
 CLOUD = "admin"
 AT_ONCE = 8
 POLL = 0.2
-
-
-@dataclass(frozen=True)
-class FakeCloud:
-    """The fake as a process, and what only a test may ask of it."""
-
-    url: str
-
-    def clouds_yaml(self) -> str:
-        """Return a clouds.yaml with a cloud for each of its users."""
-        return requests.get(f"{self.url}/_fake/clouds", timeout=30).text
-
-    def boot(self, *names: str) -> list[str]:
-        """Boot servers; return their ids."""
-        answer = requests.post(f"{self.url}/_fake/servers", json={"names": names}, timeout=30)
-        ids: list[str] = answer.json()
-        return ids
-
-    def complete_live_migrations(self) -> None:
-        """Let all that are under way end now."""
-        requests.post(f"{self.url}/_fake/live-migrations/complete", timeout=30)
-
-    def requests(self) -> list[dict[str, Any]]:
-        """Return every request so far, in order."""
-        entries: list[dict[str, Any]] = self._journal()["entries"]
-        return entries
-
-    def accepted(self, server: str) -> list[str]:
-        """Return the writes that took effect on a server, in order."""
-        return [action for where, action in self._journal()["accepted"] if where == server]
-
-    def counts(self) -> dict[str, dict[str, Any]]:
-        """Return how many requests there were, and what each server accepted."""
-        answer: dict[str, dict[str, Any]] = requests.get(
-            f"{self.url}/_fake/counts", timeout=30
-        ).json()
-        return answer
-
-    def _journal(self) -> dict[str, Any]:
-        answer: dict[str, Any] = requests.get(f"{self.url}/_fake/journal", timeout=30).json()
-        return answer
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,18 @@
-"""Runs the cloud as a process of its own: `python -m fakes.cloud --port 8774`."""
+"""Runs the cloud as a process of its own: `python -m fakes.cloud --port 8774`.
+
+The port is that of the control endpoint; the services have ports of their own, which the
+clouds.yaml from there and the catalogue name.
+"""
 
 import argparse
+import asyncio
 import dataclasses
 import secrets
+import signal
 
 from aiohttp import web
 
+from fakes.cloud.doors import HOST, Doors
 from fakes.cloud.server import Latency, application
 from fakes.cloud.state import Cloud, Pace
 
@@ -38,14 +45,24 @@ def main() -> None:
     for name, project, role in ACCOUNTS:
         cloud.add_user(name, password=secrets.token_urlsafe(24), project=project, role=role)
     latency = Latency(read=options.read_latency, write=options.write_latency)
-    web.run_app(
-        application(cloud, latency=latency),
-        host="127.0.0.1",
-        port=options.port,
-        access_log=None,
-        print=None,
-        shutdown_timeout=0,
+    asyncio.run(_serve(cloud, latency, options.port))
+
+
+async def _serve(cloud: Cloud, latency: Latency, port: int) -> None:
+    ended = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, ended.set)
+    doors = Doors()
+    runner = web.AppRunner(
+        application(cloud, latency=latency, doors=doors), access_log=None, shutdown_timeout=0
     )
+    await runner.setup()
+    assert runner.server is not None
+    await doors.serve(runner.server)
+    await web.TCPSite(runner, HOST, port).start()
+    await ended.wait()
+    doors.close()
+    await runner.cleanup()
 
 
 if __name__ == "__main__":

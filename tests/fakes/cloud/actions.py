@@ -161,7 +161,7 @@ def _check_state(name: str, server: Server, *allowed: str) -> None:
 
 def _note(call: Call, server: Server, name: str, record: str | None) -> Action:
     """Note that a write takes effect; injectNetworkInfo alone leaves no record with Nova."""
-    call.journal.accepted.append((server.id, name))
+    call.accept(server, name)
     if record is None:
         now = call.cloud.now
         return Action(

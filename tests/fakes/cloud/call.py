@@ -6,8 +6,11 @@ from typing import Any
 
 from aiohttp import web
 
-from fakes.cloud.journal import Journal
+from fakes.cloud.journal import Entry, Journal
 from fakes.cloud.state import Cloud, Server, User
+
+ENTRY = web.RequestKey("entry", Entry)
+"""Where a request carries its entry in the journal."""
 
 NEWEST = (2, 104)
 OLDEST = (2, 1)
@@ -37,10 +40,14 @@ class Refused(Exception):
 
     @property
     def response(self) -> web.Response:
-        """The answer, in Nova's form (nova/api/openstack/wsgi.py Fault)."""
-        name = _FAULTS.get(self.status, "computeFault")
-        body = {name: {"code": self.status, "message": self.message}}
-        return web.json_response(body, status=self.status)
+        """The answer."""
+        return refusal(self.status, self.message)
+
+
+def refusal(status: int, message: str) -> web.Response:
+    """Return an error in Nova's form (nova/api/openstack/wsgi.py Fault)."""
+    name = _FAULTS.get(status, "computeFault")
+    return web.json_response({name: {"code": status, "message": message}}, status=status)
 
 
 @dataclass(kw_only=True)
@@ -49,6 +56,7 @@ class Call:
 
     cloud: Cloud
     journal: Journal
+    entry: Entry
     user: User
     request_id: str
     microversion: tuple[int, int]
@@ -78,6 +86,16 @@ class Call:
         if found is None or not (self.is_admin or found.project_id == self.user.project_id):
             raise Refused(404, f"Instance {self.path['server']} could not be found.")
         return found
+
+    def accept(self, server: Server, action: str) -> None:
+        """Note that this write takes effect, whatever becomes of its answer."""
+        self.journal.accept(
+            self.entry,
+            server_id=server.id,
+            action=action,
+            request_id=self.request_id,
+            user=self.user.name,
+        )
 
     def since(self, *version: int) -> bool:
         """Say whether the request's microversion is this one or later."""

@@ -7,7 +7,7 @@ from typing import Any
 from aiohttp import web
 
 from fakes.cloud import actions, migrations, views
-from fakes.cloud.call import NEWEST, OLDEST, Call, Refused, dotted, microversion, reply
+from fakes.cloud.call import ENTRY, NEWEST, OLDEST, Call, Refused, dotted, microversion, reply
 from fakes.cloud.identity import Identity, unauthorized
 from fakes.cloud.journal import Journal
 from fakes.cloud.paging import page, since
@@ -82,6 +82,7 @@ class Compute:
             call = Call(
                 cloud=self._cloud,
                 journal=self._journal,
+                entry=request[ENTRY],
                 user=user,
                 request_id=request_id,
                 microversion=version,

@@ -1,6 +1,7 @@
 """Keystone: tokens for passwords, and the catalogue that leads to the other services."""
 
 import secrets
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,10 +17,36 @@ _ROLES = ("reader", "member", "manager", "admin")
 class Identity:
     """Gives tokens and knows whose each is."""
 
-    def __init__(self, cloud: Cloud, *, token_life: timedelta = timedelta(hours=1)) -> None:
+    def __init__(
+        self,
+        cloud: Cloud,
+        *,
+        token_life: timedelta = timedelta(hours=1),
+        origins: Mapping[str, str] | None = None,
+    ) -> None:
+        """Know nobody yet.
+
+        Args:
+            cloud: Its accounts.
+            token_life: How long a token is good.
+            origins: Where each service is to be found; where the request came to if not given.
+        """
         self._cloud = cloud
         self._token_life = token_life
+        self._origins = origins or {}
         self._tokens: dict[str, tuple[User, datetime]] = {}
+
+    def origin(self, service: str, request: web.Request) -> str:
+        """Return where a service is to be found."""
+        return self._origins.get(service, str(request.url.origin()))
+
+    def expire(self, token: str) -> None:
+        """Make a token invalid now."""
+        self._tokens.pop(token, None)
+
+    def expire_all(self) -> None:
+        """Make all tokens invalid now."""
+        self._tokens.clear()
 
     def user_of(self, token: str | None) -> User | None:
         """Return whose token it is, None when it is nobody's or has ended."""
@@ -60,7 +87,7 @@ class Identity:
                 {"id": secrets.token_hex(16), "name": role}
                 for role in _ROLES[: _ROLES.index(user.role) + 1]
             ],
-            "catalog": _catalog(str(request.url.origin())),
+            "catalog": self._catalog(request),
         }
         headers = {"X-Subject-Token": token, "Vary": "X-Auth-Token"}
         return web.json_response({"token": body}, status=201, headers=headers)
@@ -78,6 +105,31 @@ class Identity:
                 return user
         return None
 
+    def _catalog(self, request: web.Request) -> list[dict[str, Any]]:
+        services = {
+            "identity": ("keystone", "/identity/v3"),
+            "compute": ("compute", "/compute/v2.1"),
+            "image": ("image", "/image"),
+        }
+        return [
+            {
+                "id": name,
+                "type": type_,
+                "name": name,
+                "endpoints": [
+                    {
+                        "id": f"{name}-{interface}",
+                        "interface": interface,
+                        "region_id": REGION,
+                        "region": REGION,
+                        "url": f"{self.origin(type_, request)}{path}",
+                    }
+                    for interface in ("public", "internal", "admin")
+                ],
+            }
+            for type_, (name, path) in services.items()
+        ]
+
 
 def unauthorized(request: web.Request) -> web.Response:
     """Return the 401 that Keystone gives, and its middleware in front of the other services."""
@@ -89,32 +141,6 @@ def unauthorized(request: web.Request) -> web.Response:
     where = f'Keystone uri="{request.url.origin()}/identity/v3"'
     headers = {"WWW-Authenticate": where}
     return web.json_response({"error": error}, status=401, headers=headers)
-
-
-def _catalog(origin: str) -> list[dict[str, Any]]:
-    services = {
-        "identity": ("keystone", f"{origin}/identity/v3"),
-        "compute": ("compute", f"{origin}/compute/v2.1"),
-        "image": ("image", f"{origin}/image"),
-    }
-    return [
-        {
-            "id": name,
-            "type": type_,
-            "name": name,
-            "endpoints": [
-                {
-                    "id": f"{name}-{interface}",
-                    "interface": interface,
-                    "region_id": REGION,
-                    "region": REGION,
-                    "url": url,
-                }
-                for interface in ("public", "internal", "admin")
-            ],
-        }
-        for type_, (name, url) in services.items()
-    ]
 
 
 def _time(moment: datetime) -> str:

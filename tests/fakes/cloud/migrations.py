@@ -128,7 +128,7 @@ def _hurry(call: Call, server: Server, migration: Migration, wish: str) -> None:
             "compute_live_migration_force_complete",
         ),
     }[wish]
-    call.journal.accepted.append((server.id, wish))
+    call.accept(server, wish)
     action = call.cloud.record(record, server, request_id=call.request_id, user=call.user)
     call.cloud.begin(courses.immediate(call.cloud, action, event, server.host))
     migration.wish = wish

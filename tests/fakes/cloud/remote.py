@@ -1,0 +1,77 @@
+"""The fake as a process of its own, as a test talks to it: see `control` for each path."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from requests import Response, request
+
+TIMEOUT = 30.0
+
+
+@dataclass(frozen=True)
+class FakeCloud:
+    """A running fake, and what only a test may ask of it."""
+
+    url: str
+
+    def clouds_yaml(self) -> str:
+        """Return a clouds.yaml with a cloud for each of its users."""
+        return self._ask("GET", "clouds").text
+
+    def boot(self, *names: str, **how: Any) -> list[str]:
+        """Boot servers; return their ids."""
+        ids: list[str] = self._ask("POST", "servers", {"names": names, **how}).json()
+        return ids
+
+    def complete_live_migrations(self) -> None:
+        """Let all that are under way end now."""
+        self._ask("POST", "live-migrations/complete")
+
+    def requests(self) -> list[dict[str, Any]]:
+        """Return every request so far, in order."""
+        entries: list[dict[str, Any]] = self._ask("GET", "journal").json()["entries"]
+        return entries
+
+    def accepted(self, server: str) -> list[str]:
+        """Return the writes that took effect on a server, in order."""
+        accepted = self._ask("GET", "journal").json()["accepted"]
+        return [each["action"] for each in accepted if each["server_id"] == server]
+
+    def counts(self) -> dict[str, dict[str, Any]]:
+        """Return how many requests there were, and what each server accepted."""
+        counts: dict[str, dict[str, Any]] = self._ask("GET", "counts").json()
+        return counts
+
+    def audit(self) -> list[dict[str, Any]]:
+        """Return what was sent and accepted for each custom resource and write."""
+        rows: list[dict[str, Any]] = self._ask("GET", "audit").json()
+        return rows
+
+    def fault(self, kind: str, match: Mapping[str, Any] | None = None, **how: Any) -> int:
+        """Order a fault; return its number."""
+        order = {"kind": kind, "match": dict(match or {}), **how}
+        number: int = self._ask("POST", "faults", order).json()["id"]
+        return number
+
+    def release(self, fault: int) -> None:
+        """Let go on what a fault holds."""
+        self._ask("POST", f"faults/{fault}/release")
+
+    def faults(self) -> dict[str, Any]:
+        """Return the orders in force and the figures."""
+        faults: dict[str, Any] = self._ask("GET", "faults").json()
+        return faults
+
+    def take_back(self, fault: int | None = None) -> None:
+        """Take one order back, or all."""
+        self._ask("DELETE", "faults" if fault is None else f"faults/{fault}")
+
+    def door(self, service: str, state: str, times: int | None = None) -> None:
+        """Open or shut a service, or let it break its next connections."""
+        self._ask("POST", "doors", {service: {"state": state, "times": times}})
+
+    def _ask(self, method: str, path: str, order: object = None) -> Response:
+        answer = request(method, f"{self.url}/_fake/{path}", json=order, timeout=TIMEOUT)
+        assert answer.ok, f"{method} {path} {order}: {answer.text}"
+        return answer
