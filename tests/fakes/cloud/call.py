@@ -1,13 +1,16 @@
 """One request to Nova, past the token: who asks, in which microversion, and what may be refused."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from aiohttp import web
 
 from fakes.cloud.journal import Entry, Journal
-from fakes.cloud.state import Cloud, Server, User
+from fakes.cloud.records import Server, User
+from fakes.cloud.state import Cloud
 
 ENTRY = web.RequestKey("entry", Entry)
 """Where a request carries its entry in the journal."""
@@ -15,6 +18,7 @@ ENTRY = web.RequestKey("entry", Entry)
 NEWEST = (2, 104)
 OLDEST = (2, 1)
 
+_TICK = 0.01
 _RANKS = ("reader", "member", "manager", "admin")
 _FAULTS = {
     400: "badRequest",
@@ -42,6 +46,12 @@ class Refused(Exception):
     def response(self) -> web.Response:
         """The answer."""
         return refusal(self.status, self.message)
+
+
+def unexpected(what: str) -> Refused:
+    """Return Nova's answer to an error that it does not expect."""
+    message = f"Unexpected API Error. Please contact the administrator\n<class '{what}'>"
+    return Refused(500, message)
 
 
 def refusal(status: int, message: str) -> web.Response:
@@ -80,12 +90,33 @@ class Call:
         if not self.may(role):
             raise Refused(403, f"Policy doesn't allow {rule} to be performed.")
 
-    def server(self) -> Server:
-        """Return the server in the path; another project's is not there for this user."""
+    def server(self, *, deleted: bool = False, unseen: bool = False) -> Server:
+        """Return the server in the path; another project's is not there for this user.
+
+        Args:
+            deleted: Whether a deleted one is there, too.
+            unseen: Whether a few fields will do, where its cell does not answer.
+        """
         found = self.cloud.servers.get(self.path["server"])
-        if found is None or not (self.is_admin or found.project_id == self.user.project_id):
+        if (
+            found is None
+            or (found.deleted and not deleted)
+            or not (self.is_admin or found.project_id == self.user.project_id)
+        ):
             raise Refused(404, f"Instance {self.path['server']} could not be found.")
+        if found.id in self.cloud.conditions.unseen and not unseen:
+            raise unexpected("nova.exception.NovaException")
         return found
+
+    async def until(self, condition: Callable[[], bool]) -> bool:
+        """Wait as the API does for what a compute host answers; say whether it did in time."""
+        end = self.cloud.time + timedelta(seconds=self.cloud.pace.rpc_timeout)
+        while not condition():
+            if self.cloud.time >= end:
+                return False
+            await asyncio.sleep(_TICK)
+            self.cloud.settle()
+        return True
 
     def accept(self, server: Server, action: str) -> None:
         """Note that this write takes effect, whatever becomes of its answer."""

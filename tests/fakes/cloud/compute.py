@@ -2,15 +2,17 @@
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from email.utils import format_datetime
 from typing import Any
 
 from aiohttp import web
 
-from fakes.cloud import actions, migrations, views
+from fakes.cloud import actions, migrations, power_actions, views
 from fakes.cloud.call import ENTRY, NEWEST, OLDEST, Call, Refused, dotted, microversion, reply
 from fakes.cloud.identity import Identity, unauthorized
 from fakes.cloud.journal import Journal
 from fakes.cloud.paging import page, since
+from fakes.cloud.records import Action, Server
 from fakes.cloud.state import Cloud, new_request_id
 
 Read = Callable[[Call], Awaitable[web.Response]]
@@ -47,6 +49,7 @@ class Compute:
         }
         for path, read in reads.items():
             router.add_get(path, self._reading(read))
+        router.add_delete(_SERVER, self._reading(power_actions.delete))
         router.add_delete(f"{_SERVER}{_NUMBER}", self._reading(migrations.abort))
         router.add_post(f"{_SERVER}/action", self._writing(actions.act))
         router.add_post(f"{_SERVER}{_NUMBER}/action", self._writing(migrations.force_complete))
@@ -75,7 +78,7 @@ class Compute:
         request_id = new_request_id()
         user = self._identity.user_of(request.headers.get("X-Auth-Token"))
         if user is None:
-            return _stamped(unauthorized(request), request_id, None)
+            return self._stamped(unauthorized(request), request_id, None)
         version: tuple[int, int] | None = None
         try:
             version = microversion(request.headers)
@@ -93,7 +96,20 @@ class Compute:
             answer = await read(call)
         except Refused as refused:
             answer = refused.response
-        return _stamped(answer, request_id, version)
+        return self._stamped(answer, request_id, version)
+
+    def _stamped(
+        self, answer: web.Response, request_id: str, version: tuple[int, int] | None
+    ) -> web.Response:
+        """Add what every answer carries."""
+        answer.headers["x-openstack-request-id"] = request_id
+        answer.headers["x-compute-request-id"] = request_id
+        answer.headers["Date"] = format_datetime(self._cloud.now, usegmt=True)
+        if version is not None:
+            answer.headers["OpenStack-API-Version"] = f"compute {dotted(version)}"
+            answer.headers["X-OpenStack-Nova-API-Version"] = dotted(version)
+            answer.headers["Vary"] = "OpenStack-API-Version, X-OpenStack-Nova-API-Version"
+        return answer
 
     async def _versions(self, request: web.Request) -> web.Response:
         return web.json_response({"versions": [_document(request)]})
@@ -104,7 +120,7 @@ class Compute:
             "type": "application/vnd.openstack.compute+json;version=2.1",
         }
         body = {"version": _document(request) | {"media-types": [media]}}
-        return _stamped(web.json_response(body), new_request_id(), OLDEST)
+        return self._stamped(web.json_response(body), new_request_id(), OLDEST)
 
 
 def _document(request: web.Request) -> dict[str, Any]:
@@ -118,24 +134,18 @@ def _document(request: web.Request) -> dict[str, Any]:
     }
 
 
-def _stamped(
-    answer: web.Response, request_id: str, version: tuple[int, int] | None
-) -> web.Response:
-    answer.headers["x-openstack-request-id"] = request_id
-    answer.headers["x-compute-request-id"] = request_id
-    if version is not None:
-        answer.headers["OpenStack-API-Version"] = f"compute {dotted(version)}"
-        answer.headers["X-OpenStack-Nova-API-Version"] = dotted(version)
-        answer.headers["Vary"] = "OpenStack-API-Version, X-OpenStack-Nova-API-Version"
-    return answer
-
-
 async def _index(call: Call) -> web.Response:
     return _list(call, "servers", views.short_server)
 
 
 async def _detail(call: Call) -> web.Response:
-    return _list(call, "servers/detail", lambda call, one: views.server(call, one, shown=False))
+    return _list(call, "servers/detail", _row)
+
+
+def _row(call: Call, one: Server) -> dict[str, Any]:
+    if one.id in call.cloud.conditions.unseen:
+        return views.partial_row(call, one)
+    return views.server(call, one, shown=False)
 
 
 def _list(call: Call, path: str, view: Callable[[Call, Any], Any]) -> web.Response:
@@ -144,7 +154,9 @@ def _list(call: Call, path: str, view: Callable[[Call, Any], Any]) -> web.Respon
     found = [
         one
         for one in reversed(call.cloud.servers.values())
-        if everywhere or one.project_id == call.user.project_id
+        if (everywhere or one.project_id == call.user.project_id)
+        and one.deleted <= ("changes-since" in call.query)
+        and (one.id not in call.cloud.conditions.unseen or _shows_unseen(call))
     ]
     if "name" in call.query:
         pattern = re.compile(call.query["name"], re.IGNORECASE)
@@ -159,13 +171,31 @@ def _list(call: Call, path: str, view: Callable[[Call, Any], Any]) -> web.Respon
     return reply(body)
 
 
+def _shows_unseen(call: Call) -> bool:
+    """Say whether a list has rows of cells that do not answer: without any filter or page."""
+    return call.since(2, 69) and call.query.keys() <= {"all_tenants"}
+
+
 async def _show(call: Call) -> web.Response:
-    return reply({"server": views.server(call, call.server())})
+    server = call.server(unseen=call.since(2, 69))
+    if server.id in call.cloud.conditions.unseen:
+        return reply({"server": views.partial_server(call, server)})
+    return reply({"server": views.server(call, server)})
+
+
+def _records(call: Call) -> tuple[Server, list[Action]]:
+    """Return the server and its actions, newest first; those of a deleted one from 2.21 on."""
+    server = call.server(deleted=call.since(2, 21))
+    found = [
+        one
+        for one in reversed(call.cloud.actions.get(server.id, ()))
+        if not call.cloud.hidden("actions", one.born)
+    ]
+    return server, found
 
 
 async def _actions(call: Call) -> web.Response:
-    server = call.server()
-    found = list(reversed(call.cloud.actions.get(server.id, ())))
+    server, found = _records(call)
     path = f"servers/{server.id}/os-instance-actions"
     links = None
     if call.since(2, 58):
@@ -180,8 +210,8 @@ async def _actions(call: Call) -> web.Response:
 
 
 async def _action(call: Call) -> web.Response:
-    server, wanted = call.server(), call.path["request"]
-    for one in call.cloud.actions.get(server.id, ()):
+    wanted = call.path["request"]
+    for one in _records(call)[1]:
         if one.request_id == wanted:
             return reply({"instanceAction": views.action(call, one, events=True)})
     raise Refused(404, f"Action {wanted} not found")

@@ -6,9 +6,12 @@ Not a part of any OpenStack, and not counted. All of it is JSON; an order that m
     GET    /_fake/ready
     GET    /_fake/clouds                     a clouds.yaml with a cloud for each user
     POST   /_fake/servers                    {"names": [...], "user": "admin", "host": null,
-                                              "volume_backed": false} -> ids
+                                              "only_host": null, "volume_backed": false} -> ids
     GET    /_fake/servers/{id}               what no API tells, the password for instance
     POST   /_fake/live-migrations/complete   end all of them now
+    POST   /_fake/world                      let something happen, see below
+    GET    /_fake/driver                     as the control endpoint of the real local Nova:
+    POST   /_fake/driver                     `local_stack.control.Control` talks to either
 
     GET    /_fake/counts                     {"requests": {"POST action": 3, ...},
                                               "accepted": {server: {"os-migrateLive": 1}}}
@@ -53,6 +56,26 @@ is released.
     held           seconds, status=504       answered (null: dropped) now, delivered later
     twice          seconds=0, answer="first" delivered twice
 
+An event of the world is `{"event": ...}` with its parameters (module `world_events`):
+
+    nova-restarted   hosts=null              what was being done there, or everywhere, is lost
+    compute-gone     host, noticed=false     no nova-compute there: what it is asked waits
+    compute-back     host
+    host-down        host, down=true         appears dead to API and scheduler, and is not
+    clock-skew       seconds                 Nova's Date header and records, not Keystone's
+    tokens-expired                           all of them
+    server-deleted   server                  gone at once; its actions stay readable from 2.21 on
+    server-state     server, changes         {"vm_state", "task_state", "locked", "host", "fault"}
+    cells-down       servers                 exactly these have status UNKNOWN and few fields
+    lag              records, seconds        `actions`, `migrations` or `images` appear so late
+    confirm-window   seconds                 Nova's resize_confirm_window
+    race             server, times=1         the next actions meet another's task: 500, and a queued
+                                             image is left over of a createBackup
+
+How an action itself fails is ordered at the driver: {"fail": {"live_migration": {"exception":
+"NovaException", "args": ["lost"], "times": 1, "servers": [...]}}}, and {"delay": {...}} for how
+long it takes. No valid host: a server with `only_host`.
+
 What a request does when its fault lets it through is as real as ever: `accepted` in the journal is
 written at the effect.
 """
@@ -64,11 +87,13 @@ from typing import Any
 from aiohttp import web
 
 from fakes.cloud.doors import Doors
-from fakes.cloud.faults import BadOrderError, Faults, match_from, only
+from fakes.cloud.faults import Faults, match_from
 from fakes.cloud.identity import REGION, Identity
 from fakes.cloud.journal import Journal
 from fakes.cloud.mishaps import mishap_from
+from fakes.cloud.orders import BadOrderError, only
 from fakes.cloud.state import Cloud
+from fakes.cloud.world_events import WorldEvents
 
 PREFIX = "/_fake/"
 
@@ -94,11 +119,12 @@ def add_routes(
 
 
 class _OfCloud:
-    """Accounts and servers."""
+    """Accounts, servers, and what happens to them."""
 
     def __init__(self, cloud: Cloud, identity: Identity) -> None:
         self._cloud = cloud
         self._identity = identity
+        self._events = WorldEvents(cloud, identity)
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
         router.add_get(f"{PREFIX}ready", self._ready)
@@ -106,6 +132,9 @@ class _OfCloud:
         router.add_post(f"{PREFIX}servers", _obeying(self._boot))
         router.add_get(f"{PREFIX}servers/{{server}}", self._show)
         router.add_post(f"{PREFIX}live-migrations/complete", self._complete)
+        router.add_post(f"{PREFIX}world", _obeying(self._happen))
+        router.add_get(f"{PREFIX}driver", self._calls)
+        router.add_post(f"{PREFIX}driver", _obeying(self._steer))
 
     async def _ready(self, _request: web.Request) -> web.Response:
         return web.json_response({})
@@ -132,13 +161,14 @@ class _OfCloud:
 
     async def _boot(self, request: web.Request) -> web.Response:
         asked: dict[str, Any] = await request.json()
-        only(asked, "names", "user", "host", "volume_backed")
+        only(asked, "names", "user", "host", "only_host", "volume_backed")
         owner = self._cloud.users[asked.get("user", "admin")]
         made = [
             self._cloud.add_server(
                 name,
                 owner=owner,
                 host=asked.get("host"),
+                only_host=asked.get("only_host"),
                 volume_backed=asked.get("volume_backed", False),
             )
             for name in asked["names"]
@@ -151,9 +181,25 @@ class _OfCloud:
         return web.json_response(seen)
 
     async def _complete(self, _request: web.Request) -> web.Response:
-        for course in list(self._cloud.courses.values()):
-            self._cloud.hasten(course)
+        for migration in self._cloud.migrations:
+            if migration.in_progress:
+                migration.wish = "force_complete"
+        self._cloud.wake()
         return web.json_response({})
+
+    async def _happen(self, request: web.Request) -> web.Response:
+        self._events.happen(await request.json())
+        return web.json_response({})
+
+    async def _calls(self, _request: web.Request) -> web.Response:
+        return web.json_response({"calls": self._cloud.driver.calls})
+
+    async def _steer(self, request: web.Request) -> web.Response:
+        order: dict[str, Any] = await request.json()
+        for host, state in order.pop("service", {}).items():
+            self._events.host_down(host, down=state == "down")
+        self._cloud.driver.obey(order)
+        return await self._calls(request)
 
 
 class _OfJournal:

@@ -13,7 +13,7 @@ from typing import Any
 from aiohttp import web
 
 from fakes.cloud import wire
-from fakes.cloud.faults import BadOrderError
+from fakes.cloud.orders import BadOrderError
 
 SERVICES = ("identity", "compute", "image")
 STATES = ("open", "shut", "resetting", "silent")

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from aiohttp import web
 
 from fakes.cloud.journal import Entry
+from fakes.cloud.orders import only
 
 Hold = Callable[[float | None], Awaitable[None]]
 
@@ -165,16 +166,6 @@ class Faults:
                 for each in self._orders.values()
             ],
         }
-
-
-class BadOrderError(Exception):
-    """An order from outside does not say what to do."""
-
-
-def only(order: dict[str, Any], *allowed: str) -> None:
-    """Refuse an order with a key that means nothing: it would be a test that tests nothing."""
-    if unknown := order.keys() - set(allowed):
-        raise BadOrderError(f"not known here: {', '.join(sorted(unknown))}")
 
 
 def match_from(wanted: dict[str, Any]) -> Match:

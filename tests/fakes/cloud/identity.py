@@ -7,7 +7,8 @@ from typing import Any
 
 from aiohttp import web
 
-from fakes.cloud.state import Cloud, User
+from fakes.cloud.records import User
+from fakes.cloud.state import Cloud
 
 REGION = "RegionOne"
 DOMAIN = {"id": "default", "name": "Default"}

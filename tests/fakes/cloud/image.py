@@ -6,7 +6,8 @@ from urllib.parse import urlencode
 from aiohttp import web
 
 from fakes.cloud import views
-from fakes.cloud.state import Cloud, Image, User
+from fakes.cloud.records import Image, User
+from fakes.cloud.state import Cloud
 
 MAX_LIMIT = 1000
 _NOT_FILTERS = frozenset({"limit", "marker", "sort", "sort_key", "sort_dir"})
@@ -29,7 +30,7 @@ class Images:
         found = [
             one
             for one in reversed(self._cloud.images.values())
-            if _visible(one, user) and _fits(one, request.query)
+            if self._visible(one, user) and _fits(one, request.query)
         ]
         marker = request.query.get("marker")
         if marker is not None:
@@ -64,11 +65,11 @@ class Images:
 
     def _find(self, request: web.Request, user: User) -> Image | None:
         found = self._cloud.images.get(request.match_info["image"])
-        return found if found is not None and _visible(found, user) else None
+        return found if found is not None and self._visible(found, user) else None
 
-
-def _visible(one: Image, user: User) -> bool:
-    return user.role == "admin" or one.owner == user.project_id
+    def _visible(self, one: Image, user: User) -> bool:
+        own = user.role == "admin" or one.owner == user.project_id
+        return own and not self._cloud.hidden("images", one.created)
 
 
 def _fits(one: Image, query: Mapping[str, str]) -> bool:

@@ -4,10 +4,13 @@ from typing import Any
 
 from aiohttp import web
 
-from fakes.cloud import courses, views
+from fakes.cloud import views
 from fakes.cloud.call import Call, Refused, reply
+from fakes.cloud.checks import check_state, note
+from fakes.cloud.courses import at, at_once, passing
 from fakes.cloud.paging import page, since
-from fakes.cloud.state import Migration, Server
+from fakes.cloud.records import Action, Migration, Server
+from fakes.cloud.state import Cloud, Steps
 
 _ALL = "os_compute_api:os-migrations:index"
 _ONE = "os_compute_api:servers:migrations"
@@ -26,7 +29,7 @@ async def every(call: Call) -> web.Response:
     call.require("manager", _ALL)
     if call.query.get("project_id") != call.user.project_id:
         call.require("admin", f"{_ALL}:all_projects")
-    found = list(call.cloud.migrations)
+    found = [one for one in call.cloud.migrations if _visible(call.cloud, one)]
     for key, attribute in _FILTERS.items():
         if key in call.query:
             found = [one for one in found if getattr(one, attribute) == call.query[key]]
@@ -40,15 +43,18 @@ async def every(call: Call) -> web.Response:
     return reply(body)
 
 
+def _visible(cloud: Cloud, one: Migration) -> bool:
+    """Say whether any list shows it: with its server a migration is gone, too."""
+    server = cloud.servers[one.server_id]
+    unseen = server.deleted or server.id in cloud.conditions.unseen
+    return not unseen and not cloud.hidden("migrations", one.born)
+
+
 async def running(call: Call) -> web.Response:
     """GET /servers/{id}/migrations: live migrations in progress, nothing else."""
     server = call.server()
     call.require("manager", f"{_ONE}:index")
-    found = [
-        one
-        for one in call.cloud.migrations
-        if one.server_id == server.id and views.in_progress(one)
-    ]
+    found = [one for one in _of(call, server) if one.in_progress]
     return reply({"migrations": [views.running_migration(call, one) for one in found]})
 
 
@@ -57,7 +63,7 @@ async def one_running(call: Call) -> web.Response:
     server = call.server()
     call.require("admin", f"{_ONE}:show")
     found = _find(call, server)
-    if found is None or not views.in_progress(found):
+    if found is None or not found.in_progress:
         text = "is not found for" if found is None else "for"
         end = "." if found is None else " is not in progress."
         raise Refused(
@@ -72,11 +78,16 @@ async def abort(call: Call) -> web.Response:
     """DELETE /servers/{id}/migrations/{number}."""
     server = call.server()
     call.require("manager", f"{_ONE}:delete")
+    name = "abort live migration"
     abortable = ("running", "queued", "preparing") if call.since(2, 65) else ("running",)
-    migration = _migrating(call, server, "abort live migration")
+    _check_migrating(call, server, name)
+    migration = _find(call, server)
+    if migration is None:
+        raise Refused(404, _missing(call, server))
     if migration.status not in abortable:
-        raise _wrong_state(server, migration, "abort live migration")
-    _hurry(call, server, migration, "abort")
+        raise _wrong_state(server, migration, name)
+    action = note(call, server, "abort", "live_migration_cancel")
+    _hurry(call.cloud, server, action, migration, "abort")
     return reply(status=202)
 
 
@@ -86,29 +97,35 @@ async def force_complete(call: Call, body: Any) -> web.Response:
         raise Refused(400, "Malformed request body")
     server = call.server()
     call.require("manager", f"{_ONE}:force_complete")
-    migration = _migrating(call, server, "force_complete")
+    _check_migrating(call, server, "force_complete", "active")
+    migration = _find(call, server)
+    if migration is None:
+        raise Refused(400, _missing(call, server))
     if migration.status != "running":
         raise _wrong_state(server, migration, "force complete")
-    _hurry(call, server, migration, "force_complete")
+    action = note(call, server, "force_complete", "live_migration_force_complete")
+    _hurry(call.cloud, server, action, migration, "force_complete")
     return reply(status=202)
+
+
+def _of(call: Call, server: Server) -> list[Migration]:
+    return [one for one in call.cloud.migrations if one.server_id == server.id]
 
 
 def _find(call: Call, server: Server) -> Migration | None:
     number = int(call.path["number"])
-    return next(
-        (one for one in call.cloud.migrations if one.id == number and one.server_id == server.id),
-        None,
-    )
+    return next((one for one in _of(call, server) if one.id == number), None)
 
 
-def _migrating(call: Call, server: Server, doing: str) -> Migration:
-    """Return the migration; while nothing migrates, an unknown one meets 409, not 404."""
-    if server.task_state != "migrating":
-        raise Refused(409, f"Instance {server.id} is in an invalid state for '{doing}'")
-    found = _find(call, server)
-    if found is None:
-        raise Refused(404, f"Migration {call.path['number']} not found for instance {server.id}")
-    return found
+def _check_migrating(call: Call, server: Server, name: str, *vm_states: str) -> None:
+    """Refuse while nothing migrates, before any look at the migration."""
+    if (server.locked and not call.is_admin) or server.task_state is None:
+        raise Refused(409, f"Instance {server.id} is in an invalid state for '{name}'")
+    check_state(name, server, *vm_states, tasks=("migrating",))
+
+
+def _missing(call: Call, server: Server) -> str:
+    return f"Migration {call.path['number']} not found for instance {server.id}"
 
 
 def _wrong_state(server: Server, migration: Migration, doing: str) -> Refused:
@@ -119,17 +136,15 @@ def _wrong_state(server: Server, migration: Migration, doing: str) -> Refused:
     )
 
 
-def _hurry(call: Call, server: Server, migration: Migration, wish: str) -> None:
-    """Note what was asked, and let the migration come to that end now."""
-    record, event = {
-        "abort": ("live_migration_cancel", "compute_live_migration_abort"),
-        "force_complete": (
-            "live_migration_force_complete",
-            "compute_live_migration_force_complete",
-        ),
-    }[wish]
-    call.accept(server, wish)
-    action = call.cloud.record(record, server, request_id=call.request_id, user=call.user)
-    call.cloud.begin(courses.immediate(call.cloud, action, event, server.host))
-    migration.wish = wish
-    call.cloud.hasten(call.cloud.courses[server.id])
+def _hurry(cloud: Cloud, server: Server, action: Action, migration: Migration, wish: str) -> None:
+    """Let the migration come to that end as soon as its host hears of it."""
+
+    def tell() -> Steps:
+        yield from passing(cloud, cloud.pace.queued)
+        yield from at(cloud, server.host)
+        what = "abort" if wish == "abort" else "force_complete"
+        at_once(cloud, action, f"compute_live_migration_{what}", server.host)
+        migration.wish = wish
+        cloud.wake(server.id)
+
+    cloud.begin(tell(), server)

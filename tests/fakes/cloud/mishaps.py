@@ -13,7 +13,8 @@ from aiohttp import web
 
 from fakes.cloud import wire
 from fakes.cloud.call import refusal
-from fakes.cloud.faults import BadOrderError, Exchange, Mishap, only
+from fakes.cloud.faults import Exchange, Mishap
+from fakes.cloud.orders import BadOrderError, only
 
 
 @dataclass(frozen=True, kw_only=True)

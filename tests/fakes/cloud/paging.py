@@ -12,8 +12,11 @@ T = TypeVar("T")
 MAX_LIMIT = 1000
 
 
-def since(call: Call, rows: Sequence[T], changed: Callable[[T], datetime]) -> list[T]:
-    """Return the rows that changed at or after `changes-since`; all of them without it."""
+def since(call: Call, rows: Sequence[T], changed: Callable[[T], datetime | None]) -> list[T]:
+    """Return the rows that changed at or after `changes-since`; all of them without it.
+
+    What never changed has no time of change, and the database finds it in no such query.
+    """
     text = call.query.get("changes-since")
     if text is None:
         return list(rows)
@@ -27,7 +30,7 @@ def since(call: Call, rows: Sequence[T], changed: Callable[[T], datetime]) -> li
         ) from None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    return [row for row in rows if changed(row).replace(microsecond=0) >= moment]
+    return [row for row in rows if (at := changed(row)) is not None and at >= moment]
 
 
 def page(

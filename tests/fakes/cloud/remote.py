@@ -6,6 +6,8 @@ from typing import Any
 
 from requests import Response, request
 
+from local_stack.control import Control
+
 TIMEOUT = 30.0
 
 
@@ -70,6 +72,15 @@ class FakeCloud:
     def door(self, service: str, state: str, times: int | None = None) -> None:
         """Open or shut a service, or let it break its next connections."""
         self._ask("POST", "doors", {service: {"state": state, "times": times}})
+
+    def happen(self, event: str, **parameters: Any) -> None:
+        """Let something happen to the cloud: see `world_events`."""
+        self._ask("POST", "world", {"event": event, **parameters})
+
+    @property
+    def driver(self) -> Control:
+        """Slows the hypervisors down, breaks them and watches them, as with the real Nova."""
+        return Control(f"{self.url}/_fake/driver")
 
     def _ask(self, method: str, path: str, order: object = None) -> Response:
         answer = request(method, f"{self.url}/_fake/{path}", json=order, timeout=TIMEOUT)

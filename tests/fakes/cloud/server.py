@@ -27,7 +27,8 @@ from fakes.cloud.faults import Exchange, Fault, Faults
 from fakes.cloud.identity import Identity, unauthorized
 from fakes.cloud.image import Images
 from fakes.cloud.journal import Entry, Journal
-from fakes.cloud.state import Cloud, User
+from fakes.cloud.records import User
+from fakes.cloud.state import Cloud
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

@@ -1,42 +1,30 @@
-"""What this cloud has on record: accounts, servers, migrations, instance actions, images.
+"""The cloud: its records, its clocks, and what takes time in it.
 
-Plain records in memory. Everything that takes time in a real cloud is a generator that yields how
-many seconds the next step is away; due steps are taken before anything is read, with the clock
-set to the moment at which each was due. So time needs no task, and a test may bring a clock of its
-own.
+Everything that takes time in a real cloud is a course: a generator that yields how many seconds it
+wants to wait. Due steps are taken before anything is read, with the clock set to the moment at
+which each was due. So time needs no task, and a test may bring a clock of its own. A course may be
+woken early at any time (an order has changed, a request wants it to end): each waits in a loop for
+what it really waits for.
 """
 
 import heapq
 import itertools
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-Course = Iterator[float]
-"""Something that takes time; yields the seconds until it goes on."""
+from fakes.cloud.driver import Driver
+from fakes.cloud.records import Action, Image, Migration, Server, User
 
-STATUSES: dict[tuple[str, str | None], str] = {
-    ("active", None): "ACTIVE",
-    ("active", "updating_password"): "PASSWORD",
-    ("active", "migrating"): "MIGRATING",
-    ("paused", "migrating"): "MIGRATING",
-    ("stopped", None): "SHUTOFF",
-    ("resized", None): "VERIFY_RESIZE",
-    ("resized", "resize_reverting"): "REVERT_RESIZE",
-    ("paused", None): "PAUSED",
-    ("suspended", None): "SUSPENDED",
-    ("rescued", None): "RESCUE",
-    ("error", None): "ERROR",
-    ("building", None): "BUILD",
-} | {
-    (state, f"resize_{step}"): "RESIZE"
-    for state in ("active", "stopped")
-    for step in ("prep", "migrating", "migrated", "finish")
-}
-"""The status that Nova shows; a task that is not listed does not change it
-(nova/api/openstack/common.py)."""
+Steps = Generator[float, None, None]
+"""Yields the seconds to wait."""
+
+CONTROLLER = "controller"
+"""Where API, conductor and scheduler run."""
+FOREVER = 1e9
+_IMAGE = "70a599e0-31e7-49b7-b260-868f441e862b"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,109 +38,38 @@ class Pace:
     password: float = 0.0
     queued: float = 0.05
     """Between the answer to a request and the first thing that a compute host does."""
+    rpc_timeout: float = 60.0
+    """How long the API waits for a compute host that has to answer and is gone."""
 
 
-@dataclass(frozen=True)
-class User:
-    """An account, and its one role in one project."""
+@dataclass(eq=False)
+class Course:
+    """Something on its way."""
 
-    id: str
-    name: str
-    password: str
-    project_id: str
-    project: str
-    role: str
-
-
-@dataclass
-class Server:
-    """A server."""
-
-    id: str
-    name: str
-    project_id: str
-    user_id: str
-    host: str
-    created: datetime
-    updated: datetime
-    image_id: str | None
-    """None for one that boots from a volume."""
-    vm_state: str = "active"
-    task_state: str | None = None
-    locked: bool = False
-    progress: int = 0
-    fault: str | None = None
-    password: str | None = None
-    old_state: str = "active"
-    """What a cold migration brings it back to."""
-
-    @property
-    def status(self) -> str:
-        """The status that the API shows."""
-        known = STATUSES.get((self.vm_state, self.task_state))
-        return known or STATUSES.get((self.vm_state, None), "UNKNOWN")
-
-
-@dataclass
-class Event:
-    """A part of an instance action."""
-
-    name: str
-    host: str
-    start: datetime
-    finish: datetime | None = None
-    result: str | None = None
-    details: str | None = None
-
-
-@dataclass
-class Action:
-    """An instance action: Nova's record of a request."""
-
-    name: str
+    steps: Steps
     server_id: str
-    request_id: str
-    user_id: str
-    project_id: str
-    start: datetime
-    updated: datetime
-    message: str | None = None
-    events: list[Event] = field(default_factory=list)
+    host: str = CONTROLLER
+    """Where it is being done just now: with that process it is lost."""
 
 
 @dataclass
-class Migration:
-    """A cold or live migration."""
+class Conditions:
+    """What is not as it should be, until somebody changes it back."""
 
-    id: int
-    uuid: str
-    type: str
-    server_id: str
-    user_id: str
-    project_id: str
-    source: str
-    dest: str | None
-    status: str
-    created: datetime
-    updated: datetime
-    began: datetime | None = None
-    """When the transfer of memory did."""
-    wish: str | None = None
-    """What a request wants of it: `abort` or `force`."""
-
-
-@dataclass
-class Image:
-    """An image in Glance."""
-
-    id: str
-    name: str
-    owner: str
-    created: datetime
-    updated: datetime
-    status: str = "queued"
-    size: int | None = None
-    properties: dict[str, str] = field(default_factory=dict)
+    skew: timedelta = timedelta()
+    """How far Nova's clock is ahead of the true time."""
+    down: set[str] = field(default_factory=set)
+    """Compute hosts that Nova knows to be down."""
+    gone: set[str] = field(default_factory=set)
+    """Compute hosts where nova-compute does not run; what is asked of them waits."""
+    unseen: set[str] = field(default_factory=set)
+    """Servers whose cell does not answer."""
+    lag: dict[str, timedelta] = field(default_factory=dict)
+    """How late records appear: `actions`, `migrations`, `images`."""
+    confirm_window: float = 0.0
+    """Nova's resize_confirm_window in seconds; 0: never."""
+    races: dict[str, int] = field(default_factory=dict)
+    """How many of the next actions of a server find that another came between."""
 
 
 class Cloud:
@@ -180,31 +97,51 @@ class Cloud:
         self.images: dict[str, Image] = {}
         self.actions: dict[str, list[Action]] = {}
         self.migrations: list[Migration] = []
-        self.courses: dict[str, Course] = {}
-        """The newest live migration of each server, which a request may end early."""
-        self.now = self._wall()
+        self.conditions = Conditions()
+        self.driver = Driver(changed=self.wake)
+        self.time = self._wall()
+        self.current: Course | None = None
         self._steps: list[tuple[datetime, int, Course]] = []
         self._numbers = itertools.count(1)
         self._order = itertools.count()
+
+    @property
+    def now(self) -> datetime:
+        """Nova's clock, which its records are written by."""
+        return self.time + self.conditions.skew
 
     def settle(self) -> None:
         """Take all steps that are due, each at its own moment, then set the clock to now."""
         wall = self._wall()
         while self._steps and self._steps[0][0] <= wall:
-            self.now, _, course = heapq.heappop(self._steps)
+            due, _, course = heapq.heappop(self._steps)
+            self.time = max(self.time, due)
             self._resume(course)
-        self.now = wall
+        self.time = wall
 
-    def begin(self, course: Course) -> Course:
-        """Let something take its course; return it, for `hasten`."""
+    def begin(self, steps: Steps, server: Server) -> Course:
+        """Let something take its course."""
+        course = Course(steps, server.id)
         self._resume(course)
         return course
 
-    def hasten(self, course: Course) -> None:
-        """Have a course go on at once, whatever it waits for."""
-        self._steps = [step for step in self._steps if step[2] is not course]
+    def wake(self, server_id: str | None = None) -> None:
+        """Have the courses of a server, or all, look whether they still have to wait."""
+        waiting = [step for step in sorted(self._steps) if server_id in (None, step[2].server_id)]
+        for step in waiting:
+            if step in self._steps:  # one course may end another
+                self._steps.remove(step)
+                heapq.heapify(self._steps)
+                self._resume(step[2])
+
+    def lose(self, host: str | None = None) -> None:
+        """Forget what is being done on a host, or everywhere: its process is gone."""
+        self._steps = [step for step in self._steps if host not in (None, step[2].host)]
         heapq.heapify(self._steps)
-        self._resume(course)
+
+    def under_way(self, course: Course) -> bool:
+        """Say whether a course has not come to its end."""
+        return any(step[2] is course for step in self._steps)
 
     def add_user(self, name: str, *, password: str, project: str, role: str) -> User:
         """Make an account; its ids follow from the names, so that a restart gives the same."""
@@ -213,7 +150,13 @@ class Cloud:
         return user
 
     def add_server(
-        self, name: str, *, owner: User, host: str | None = None, volume_backed: bool = False
+        self,
+        name: str,
+        *,
+        owner: User,
+        host: str | None = None,
+        only_host: str | None = None,
+        volume_backed: bool = False,
     ) -> Server:
         """Boot a server, which is ACTIVE at once."""
         server = Server(
@@ -221,24 +164,32 @@ class Cloud:
             name=name,
             project_id=owner.project_id,
             user_id=owner.id,
-            host=host or self.hosts[len(self.servers) % len(self.hosts)],
+            host=host or only_host or self.hosts[len(self.servers) % len(self.hosts)],
             created=self.now,
             updated=self.now,
-            image_id=None if volume_backed else "70a599e0-31e7-49b7-b260-868f441e862b",
+            image_id=None if volume_backed else _IMAGE,
+            only_host=only_host,
         )
         self.servers[server.id] = server
         self.record("create", server, request_id=new_request_id(), user=owner)
         return server
 
-    def record(self, name: str, server: Server, *, request_id: str, user: User) -> Action:
-        """Note the start of an action."""
+    def record(self, name: str, server: Server, *, request_id: str, user: User | None) -> Action:
+        """Note the start of an action; what Nova does by itself has no user."""
         action = Action(
-            name, server.id, request_id, user.id, user.project_id, start=self.now, updated=self.now
+            name=name,
+            server_id=server.id,
+            request_id=request_id,
+            user_id=user.id if user else None,
+            project_id=user.project_id if user else None,
+            start=self.now.replace(microsecond=0),
+            updated=self.now.replace(microsecond=0),
+            born=self.time,
         )
         self.actions.setdefault(server.id, []).append(action)
         return action
 
-    def migration(self, type_: str, server: Server, user: User, *, dest: str) -> Migration:
+    def migration(self, type_: str, server: Server, user: User, *, dest: str | None) -> Migration:
         """Make the record of a migration."""
         migration = Migration(
             id=next(self._numbers),
@@ -251,24 +202,37 @@ class Cloud:
             dest=dest,
             status="accepted" if type_ == "live-migration" else "pre-migrating",
             created=self.now,
-            updated=self.now,
+            born=self.time,
         )
         self.migrations.append(migration)
         return migration
 
-    def other_host(self, server: Server) -> str:
-        """Return where the scheduler would put the server."""
+    def candidates(self, server: Server, wanted: str | None) -> list[str]:
+        """Return the hosts where the scheduler would put a server, the best first."""
         place = self.hosts.index(server.host)
-        return self.hosts[(place + 1) % len(self.hosts)]
+        others = [*self.hosts[place + 1 :], *self.hosts[:place]]
+        return [
+            host
+            for host in others
+            if host not in self.conditions.down
+            and wanted in (None, host)
+            and server.only_host in (None, host)
+        ]
 
     def newest_migration(self, server: Server) -> Migration | None:
         """Return the newest migration of a server."""
         return next((one for one in reversed(self.migrations) if one.server_id == server.id), None)
 
+    def hidden(self, kind: str, born: datetime) -> bool:
+        """Say whether a record is too young for the replica that answers."""
+        return self.time < born + self.conditions.lag.get(kind, timedelta())
+
     def _resume(self, course: Course) -> None:
-        seconds = next(course, None)
+        outer, self.current = self.current, course
+        seconds = next(course.steps, None)
+        self.current = outer
         if seconds is not None:
-            due = self.now + timedelta(seconds=seconds)
+            due = self.time + timedelta(seconds=min(seconds, FOREVER))
             heapq.heappush(self._steps, (due, next(self._order), course))
 
     def _wall(self) -> datetime:

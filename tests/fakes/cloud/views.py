@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from fakes.cloud.call import Call
-from fakes.cloud.courses import memory_share
-from fakes.cloud.state import Action, Event, Image, Migration, Server
+from fakes.cloud.live_migration import memory_share
+from fakes.cloud.records import Action, Event, Image, Migration, Server
 
 Json = dict[str, Any]
 
@@ -70,7 +70,8 @@ def server(call: Call, one: Server, *, shown: bool = True) -> Json:
     if one.status in _WITH_PROGRESS:
         seen["progress"] = _percent(call, one)
     if one.fault is not None and one.status in ("ERROR", "DELETED"):
-        seen["fault"] = {"code": 500, "created": seen["updated"], "message": one.fault}
+        since = _seconds(one.fault_at or one.updated)
+        seen["fault"] = {"code": 500, "created": since, "message": one.fault}
     if call.is_admin:
         seen |= _for_admins(call, one)
     seen |= {key: value for since, key, value in _ADDED if call.since(*since)}
@@ -79,6 +80,28 @@ def server(call: Call, one: Server, *, shown: bool = True) -> Json:
     if call.since(2, 71) and shown:
         seen["server_groups"] = []
     return seen
+
+
+def partial_row(call: Call, one: Server) -> Json:
+    """Return all that a list has of a server whose cell does not answer (from 2.69 on)."""
+    return {
+        "id": one.id,
+        "status": "UNKNOWN",
+        "tenant_id": one.project_id,
+        "created": _seconds(one.created),
+        "links": _links(call, f"servers/{one.id}"),
+    }
+
+
+def partial_server(call: Call, one: Server) -> Json:
+    """Return what Nova knows of such a server that is asked for by itself."""
+    return partial_row(call, one) | {
+        "image": "" if one.image_id is None else {"id": one.image_id, "links": []},
+        "flavor": _FLAVOR,
+        "OS-EXT-AZ:availability_zone": "UNKNOWN",
+        "OS-EXT-STS:power_state": 0,
+        "user_id": one.user_id,
+    }
 
 
 def action(call: Call, one: Action, *, events: bool) -> Json:
@@ -115,14 +138,15 @@ def migration(call: Call, one: Migration) -> Json:
     if call.since(2, 80):
         seen |= {"user_id": one.user_id, "project_id": one.project_id}
     seen |= {"created_at": _micro(one.created), "updated_at": _micro(one.updated)}
-    if call.since(2, 23) and in_progress(one):
+    if call.since(2, 23) and one.in_progress:
         seen["links"] = _links(call, f"servers/{one.server_id}/migrations/{one.id}")
     return seen
 
 
 def running_migration(call: Call, one: Migration) -> Json:
     """Return a live migration in progress, with its byte counts."""
-    processed = int(_MEMORY * memory_share(call.cloud, one)) if one.began else None
+    share = memory_share(call.cloud, one)
+    processed = max(1, int(_MEMORY * share)) if one.began else None
     seen: Json = {
         "created_at": _micro(one.created),
         "disk_processed_bytes": None,
@@ -130,7 +154,7 @@ def running_migration(call: Call, one: Migration) -> Json:
         "disk_total_bytes": None,
         "id": one.id,
         "memory_processed_bytes": processed,
-        "memory_remaining_bytes": None if processed is None else _MEMORY - processed,
+        "memory_remaining_bytes": None if processed is None else max(1, _MEMORY - processed),
         "memory_total_bytes": None if processed is None else _MEMORY,
         "server_uuid": one.server_id,
         "status": one.status,
@@ -141,12 +165,6 @@ def running_migration(call: Call, one: Migration) -> Json:
     if call.since(2, 80):
         seen |= {"user_id": one.user_id, "project_id": one.project_id}
     return seen
-
-
-def in_progress(one: Migration) -> bool:
-    """Say whether `servers/{id}/migrations` lists it: `accepted` is not in progress yet."""
-    listed = ("queued", "preparing", "running", "post-migrating")
-    return one.type == "live-migration" and one.status in listed
 
 
 def image(one: Image) -> Json:
@@ -179,7 +197,7 @@ def image(one: Image) -> Json:
     return {**properties, **own}
 
 
-def host_id(host: str, project_id: str) -> str:
+def host_id(host: str, project_id: str | None) -> str:
     """Return the name of a host that a project sees (nova/utils.py generate_hostid)."""
     return hashlib.sha224(f"{project_id}{host}".encode()).hexdigest()
 
@@ -217,7 +235,7 @@ def _event(call: Call, of: Action, one: Event) -> Json:
     seen: Json = {
         "event": one.name,
         "start_time": _micro(one.start),
-        "finish_time": None if one.finish is None else _micro(one.finish),
+        "finish_time": _micro(one.finish),
         "result": one.result,
     }
     if call.is_admin:
@@ -255,6 +273,6 @@ def _seconds(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _micro(moment: datetime) -> str:
+def _micro(moment: datetime | None) -> str | None:
     """Write a time as the object layer does: microseconds and no zone."""
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%f")
+    return None if moment is None else moment.strftime("%Y-%m-%dT%H:%M:%S.%f")

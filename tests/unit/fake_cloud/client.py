@@ -11,8 +11,9 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from fakes.cloud.faults import Fault, Faults, Match, Mishap
 from fakes.cloud.journal import Entry, Journal
+from fakes.cloud.records import Server, User
 from fakes.cloud.server import application
-from fakes.cloud.state import Cloud, Pace, Server, User
+from fakes.cloud.state import Cloud, Pace
 
 LIVE = {"os-migrateLive": {"host": None, "block_migration": "auto"}}
 BACKUP = {"createBackup": {"name": "backup", "backup_type": "daily", "rotation": 2}}

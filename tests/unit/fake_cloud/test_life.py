@@ -30,6 +30,7 @@ async def test_an_abort_ends_a_live_migration_where_it_began(client: Client) -> 
     assert await client.migrations() == ["running"]
     path = f"/servers/{client.server.id}/migrations/1"
     assert (await client.ask("DELETE", path))[0] == 202
+    client.time.now += 1  # until the host hears of it
     assert (await client.status(), await client.migrations()) == ("ACTIVE", ["cancelled"])
     assert client.server.host == source
     assert (await client.ask("DELETE", path))[0] == 409
