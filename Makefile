@@ -9,7 +9,7 @@ export PYTHONPATH := operator:deploy/local
 # Compiled files make the second run of the tests half as long; some machines switch them off.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help venv build demo test lint types layers unit integration e2e crds clean
+.PHONY: help venv build demo test lint types layers unit contract integration e2e crds clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,7 +28,7 @@ build: venv  ## build and cache the local Kubernetes and OpenStack (once per mac
 demo: venv  ## every action, end to end, on a real Kubernetes and a real Nova (KEEP=1 leaves it up)
 	@$(BIN)/python -m demo $(if $(KEEP),--keep)
 
-test: lint types layers unit build integration e2e  ## everything that CI runs
+test: lint types layers unit build contract integration e2e  ## everything that CI runs
 
 lint: venv  ## ruff: rules and format
 	@$(BIN)/ruff check
@@ -42,6 +42,9 @@ layers: venv  ## import-linter: imports point one way
 
 unit: venv  ## the quick tests: no network, no stack
 	@$(BIN)/python -m pytest -q -n 2 tests/unit tests/test_repository.py
+
+contract: venv  ## one suite on the fake cloud and on the real Nova: they have to be alike
+	@$(BIN)/python -m pytest tests/contract
 
 integration: venv  ## the assembled operator on a real kube-apiserver
 	@$(BIN)/python -m pytest tests/integration

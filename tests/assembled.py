@@ -7,7 +7,6 @@ operator runs with the rights that deploy/base gives it.
 import json
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +17,7 @@ from typing import Any
 
 import requests
 
+from fakes.cloud import remote
 from fakes.cloud.remote import FakeCloud
 from kube_world import new_namespace
 from local_stack import operator_process
@@ -142,8 +142,8 @@ def running(
         supervisor.state / f"{name}.kubeconfig",
         token=kubernetes.service_account_token(SYSTEM, "serveractions"),
     )
-    with _process(supervisor, _cloud(supervisor, f"{name}-cloud", pace or {})) as cloud:
-        fake = FakeCloud(f"http://127.0.0.1:{_flag(cloud, '--port')}")
+    with _process(supervisor, remote.process(supervisor, f"{name}-cloud", pace or {})) as cloud:
+        fake = remote.of(cloud)
         _create_secret(kubernetes, namespace, fake.clouds_yaml())
         operator = operator_process.process(
             supervisor,
@@ -174,29 +174,6 @@ def _process(supervisor: Supervisor, process: Process) -> Iterator[Process]:
         yield process
     finally:
         supervisor.stop(process.name)
-
-
-def _cloud(supervisor: Supervisor, name: str, pace: Mapping[str, str]) -> Process:
-    port = supervisor.ports.take()
-    flags = {"port": str(port), **pace}
-    return Process(
-        name=name,
-        argv=[
-            sys.executable,
-            *("-m", "fakes.cloud"),
-            *(part for flag, value in flags.items() for part in (f"--{flag}", value)),
-        ],
-        log=supervisor.logs / f"{name}.log",
-        env={"PYTHONPATH": str(ROOT / "tests")},
-        ready=lambda: _answers(f"http://127.0.0.1:{port}/_fake/ready"),
-    )
-
-
-def _answers(url: str) -> bool:
-    try:
-        return requests.get(url, timeout=2).ok
-    except requests.RequestException:
-        return False
 
 
 def _create_secret(kubernetes: ControlPlane, namespace: str, clouds_yaml: str) -> None:

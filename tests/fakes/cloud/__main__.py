@@ -54,7 +54,7 @@ async def _serve(cloud: Cloud, latency: Latency, port: int) -> None:
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
     doors = Doors()
     runner = web.AppRunner(
-        application(cloud, latency=latency, doors=doors), access_log=None, shutdown_timeout=0
+        application(cloud, latency=latency, doors=doors), access_log=None, shutdown_timeout=0.1
     )
     await runner.setup()
     assert runner.server is not None

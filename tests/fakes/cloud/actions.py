@@ -128,6 +128,7 @@ async def _live_migrate(call: Call, server: Server, argument: Any) -> web.Respon
         dest=host,
         forced=bool(host) and (argument.get("force") is True or not call.since(2, 30)),
         checks=checks,
+        reply_at_once=call.since(2, 34),
     )
     call.cloud.begin(course, server)
     if not call.since(2, 34):

@@ -4,11 +4,13 @@ Checked before the server is looked for and before any right, and in Nova's own 
 that is refused here is quoted in them.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from fakes.cloud.call import Refused
 
+_METADATA_KEY = re.compile(r"[a-zA-Z0-9\-_:. ]{1,255}")
 Json = Mapping[str, Any]
 Version = tuple[int, int]
 
@@ -29,6 +31,13 @@ def _backup(name: str, argument: Any, _version: Version) -> None:
     rotation = fields["rotation"]
     if isinstance(rotation, bool) or not str(rotation).isdecimal():
         _bad("rotation", rotation, f"{rotation!r} does not match '^[0-9]*$'")
+    for key, value in fields.get("metadata", {}).items():
+        if not _METADATA_KEY.fullmatch(key):
+            _bad("metadata", fields["metadata"], f"{key!r} does not match any of the regexes")
+        if not isinstance(value, str):
+            _bad(key, value, f"{value!r} is not of type 'string'")
+        if len(value) > 255:
+            _bad(key, value, f"{value!r} is too long")
 
 
 def _migrate(name: str, argument: Any, version: Version) -> None:

@@ -11,8 +11,8 @@ from fakes.cloud import actions, migrations, power_actions, views
 from fakes.cloud.call import ENTRY, NEWEST, OLDEST, Call, Refused, dotted, microversion, reply
 from fakes.cloud.identity import Identity, unauthorized
 from fakes.cloud.journal import Journal
-from fakes.cloud.paging import page, since
-from fakes.cloud.records import Action, Server
+from fakes.cloud.paging import known, page, since
+from fakes.cloud.records import STATUSES, Action, Server
 from fakes.cloud.state import Cloud, new_request_id
 
 Read = Callable[[Call], Awaitable[web.Response]]
@@ -162,9 +162,12 @@ def _list(call: Call, path: str, view: Callable[[Call, Any], Any]) -> web.Respon
         pattern = re.compile(call.query["name"], re.IGNORECASE)
         found = [one for one in found if pattern.search(one.name)]
     if "status" in call.query:
-        found = [one for one in found if one.status == call.query["status"].upper()]
+        status = call.query["status"].upper()
+        if status not in STATUSES.values():
+            raise Refused(400, "Invalid status value")
+        found = [one for one in found if one.status == status]
     found = since(call, found, lambda one: one.updated)
-    shown, links = page(call, found, path, lambda one: one.id)
+    shown, links = page(call, found, path, lambda one: one.id, lost="marker [{}] not found")
     body: dict[str, Any] = {"servers": [view(call, one) for one in shown]}
     if links:
         body["servers_links"] = links
@@ -199,6 +202,7 @@ async def _actions(call: Call) -> web.Response:
     path = f"servers/{server.id}/os-instance-actions"
     links = None
     if call.since(2, 58):
+        known(call, "changes-since", "changes-before", "limit", "marker")
         found = since(call, found, lambda one: one.updated)
         found, links = page(call, found, path, lambda one: one.request_id)
     body: dict[str, Any] = {

@@ -112,7 +112,7 @@ def add_routes(
     doors: Doors | None,
 ) -> None:
     """Register the paths below `/_fake/`."""
-    for part in (_OfCloud(cloud, identity), _OfJournal(journal), _OfFaults(faults)):
+    for part in (_OfCloud(cloud, identity, doors), _OfJournal(journal), _OfFaults(faults)):
         part.add_routes(router)
     if doors is not None:
         _OfDoors(doors).add_routes(router)
@@ -121,10 +121,10 @@ def add_routes(
 class _OfCloud:
     """Accounts, servers, and what happens to them."""
 
-    def __init__(self, cloud: Cloud, identity: Identity) -> None:
+    def __init__(self, cloud: Cloud, identity: Identity, doors: Doors | None) -> None:
         self._cloud = cloud
         self._identity = identity
-        self._events = WorldEvents(cloud, identity)
+        self._events = WorldEvents(cloud, identity, doors)
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
         router.add_get(f"{PREFIX}ready", self._ready)

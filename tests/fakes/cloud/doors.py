@@ -59,12 +59,16 @@ class Door:
         if state == "open":
             await self._listen()
             return
-        for each in self._standing():
-            wire.reset(each)
+        self.break_off()
         if state == "shut":
             self.close()
         else:
             await self._listen()
+
+    def break_off(self) -> None:
+        """End the connections that stand."""
+        for each in self._standing():
+            wire.reset(each)
 
     def close(self) -> None:
         """Stop listening."""
@@ -113,6 +117,10 @@ class Doors:
         """Open all of them."""
         for door in self._doors.values():
             await door.serve(server)
+
+    def break_off(self, service: str) -> None:
+        """End the connections that a service has, as its restart does."""
+        self._doors[service].break_off()
 
     def close(self) -> None:
         """Stop listening."""

@@ -57,11 +57,8 @@ def _expect(server: Server, task: str | None) -> None:
 
 
 def _rotate(cloud: Cloud, image: Image, rotation: int) -> None:
-    same = [
-        one
-        for one in reversed(cloud.images.values())
-        if _row(one) == _row(image) and one.status == "active"
-    ]
+    """Delete the oldest of the type: what was never uploaded counts, too."""
+    same = [one for one in reversed(cloud.images.values()) if _row(one) == _row(image)]
     for old in same[rotation:]:
         del cloud.images[old.id]
 
@@ -90,10 +87,11 @@ def password(
             seconds, sha256 = cloud.pace.password, hashed(new)
             yield from _set_password(cloud, server, seconds=seconds, sha256=sha256)
             server.password = new
-            if server.task_state == "updating_password":
-                shows(cloud, server, None)
+            _expect(server, "updating_password")
+            shows(cloud, server, None)
     except DriverError as error:
-        shows(cloud, server, None)
+        if server.task_state == "updating_password":
+            shows(cloud, server, None)
         outcome.error = error
     outcome.over = True
 

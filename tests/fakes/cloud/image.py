@@ -59,7 +59,8 @@ class Images:
         """DELETE /image/v2/images/{id}."""
         found = self._find(request, user)
         if found is None:
-            return _missing(request)
+            lost = request.match_info["image"]
+            return _plain(404, f"Failed to find image {lost} to delete")
         del self._cloud.images[found.id]
         return web.Response(status=204)
 
@@ -77,13 +78,25 @@ def _fits(one: Image, query: Mapping[str, str]) -> bool:
     return all(seen.get(key) == query[key] for key in query if key not in _NOT_FILTERS)
 
 
+def no_token(request: web.Request) -> web.Response:
+    """Return Glance's 401."""
+    answer = _plain(
+        401,
+        "This server could not verify that you are authorized to access the document you"
+        " requested. Either you supplied the wrong credentials (e.g., bad password), or your"
+        " browser does not understand how to supply the credentials required.",
+    )
+    answer.headers["WWW-Authenticate"] = f'Keystone uri="{request.url.origin()}/identity/v3"'
+    return answer
+
+
 def _missing(request: web.Request) -> web.Response:
     return _plain(404, f"No image found with ID {request.match_info['image']}")
 
 
 def _plain(status: int, text: str) -> web.Response:
     """Return an error in Glance's form, which is a page."""
-    title = {400: "400 Bad Request", 404: "404 Not Found"}[status]
+    title = {400: "400 Bad Request", 401: "401 Unauthorized", 404: "404 Not Found"}[status]
     page = (
         f"<html>\n <head>\n  <title>{title}</title>\n </head>\n <body>\n  <h1>{title}</h1>\n"
         f"  {text}<br /><br />\n\n\n\n </body>\n</html>"

@@ -42,6 +42,7 @@ def live_migration(
     dest: str | None,
     forced: bool,
     checks: Checks,
+    reply_at_once: bool,
 ) -> Steps:
     """Move a running server.
 
@@ -53,11 +54,15 @@ def live_migration(
         dest: The host that was asked for.
         forced: Whether the scheduler is passed over for it, as below 2.30.
         checks: Told what came of the checks.
+        reply_at_once: Whether the request does not wait for them, as from 2.34 on.
     """
     shows(cloud, server, "migrating")
     yield from passing(cloud, cloud.pace.queued)
     try:
-        migration = yield from _conduct(cloud, server, action, user, dest=dest, forced=forced)
+        # The conductor has an older entrance for a request that waits.
+        name = "live_migrate_instance" if reply_at_once else "migrate_server"
+        with event(cloud, action, f"conductor_{name}"):
+            migration = yield from _conduct(cloud, server, action, user, dest=dest, forced=forced)
     except DriverError as error:
         checks.over, checks.error = True, error
         return
@@ -69,21 +74,19 @@ def _conduct(
     cloud: Cloud, server: Server, action: Action, user: User, *, dest: str | None, forced: bool
 ) -> Generator[float, None, Migration]:
     """Find a host that can take it; return the migration."""
-    with event(cloud, action, "conductor_live_migrate_instance"):
-        chosen = dest if forced else None
-        migration = cloud.migration("live-migration", server, user, dest=chosen)
-        try:
-            if server.host in cloud.conditions.down:
-                raise _unavailable(server.host)
-            found = yield from _destination(cloud, server, action, dest=dest, forced=forced)
-        except DriverError as error:
-            moves(cloud, migration, "error")
-            if error.kind in _KNOWN:
-                shows(cloud, server, None)
-                raise
-            breaks(cloud, server, error)
-            raise DriverError("MigrationError", f"Migration error: {error.message}") from error
-        migration.dest, migration.updated = found, cloud.now
+    migration = cloud.migration("live-migration", server, user, dest=dest if forced else None)
+    try:
+        if server.host in cloud.conditions.down:
+            raise _unavailable(server.host)
+        found = yield from _destination(cloud, server, action, dest=dest, forced=forced)
+    except DriverError as error:
+        moves(cloud, migration, "error")
+        if error.kind in _KNOWN:
+            shows(cloud, server, None)
+            raise
+        breaks(cloud, server, error)
+        raise DriverError("MigrationError", f"Migration error: {error.message}") from error
+    migration.dest, migration.updated = found, cloud.now
     return migration
 
 
@@ -133,9 +136,9 @@ def _carry_out(cloud: Cloud, server: Server, action: Action, migration: Migratio
         return migration.wish is not None
 
     try:
-        yield from passing(cloud, cloud.pace.queued, until=ended)
+        yield from passing(cloud, cloud.pace.queued)
         with event(cloud, action, "compute_pre_live_migration", target):
-            yield from call(cloud, "pre_live_migration", server, target, until=ended)
+            yield from call(cloud, "pre_live_migration", server, target)
         if migration.wish != "abort":
             yield from at(cloud, source)
             moves(cloud, migration, "running")

@@ -8,12 +8,13 @@ from fakes.cloud import views
 from fakes.cloud.call import Call, Refused, reply
 from fakes.cloud.checks import check_state, note
 from fakes.cloud.courses import at, at_once, passing
-from fakes.cloud.paging import page, since
+from fakes.cloud.paging import known, page, since
 from fakes.cloud.records import Action, Migration, Server
 from fakes.cloud.state import Cloud, Steps
 
 _ALL = "os_compute_api:os-migrations:index"
 _ONE = "os_compute_api:servers:migrations"
+_PAGES = ("changes-since", "changes-before", "limit", "marker", "hidden", "host")
 _FILTERS = {
     "instance_uuid": "server_id",
     "status": "status",
@@ -35,6 +36,7 @@ async def every(call: Call) -> web.Response:
             found = [one for one in found if getattr(one, attribute) == call.query[key]]
     if not call.since(2, 59):
         return reply({"migrations": [views.migration(call, one) for one in found]})
+    known(call, *_FILTERS, *_PAGES)
     found = since(call, found, lambda one: one.updated)
     shown, links = page(call, found[::-1], "os-migrations", lambda one: one.uuid)
     body: dict[str, Any] = {"migrations": [views.migration(call, one) for one in shown]}

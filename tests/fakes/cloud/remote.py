@@ -1,12 +1,17 @@
 """The fake as a process of its own, as a test talks to it: see `control` for each path."""
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from requests import Response, request
+from requests import RequestException, Response, get, request
 
 from local_stack.control import Control
+from local_stack.supervisor import Process, Supervisor
+
+TESTS = Path(__file__).parents[2]
 
 TIMEOUT = 30.0
 
@@ -86,3 +91,29 @@ class FakeCloud:
         answer = request(method, f"{self.url}/_fake/{path}", json=order, timeout=TIMEOUT)
         assert answer.ok, f"{method} {path} {order}: {answer.text}"
         return answer
+
+
+def process(supervisor: Supervisor, name: str, flags: Mapping[str, str]) -> Process:
+    """Describe the fake as a process, with the flags of `__main__`."""
+    port = supervisor.ports.take()
+    words = [part for flag, value in flags.items() for part in (f"--{flag}", value)]
+    return Process(
+        name=name,
+        argv=[sys.executable, "-m", "fakes.cloud", "--port", str(port), *words],
+        log=supervisor.logs / f"{name}.log",
+        env={"PYTHONPATH": str(TESTS)},
+        ready=lambda: _answers(f"http://127.0.0.1:{port}/_fake/ready"),
+    )
+
+
+def of(described: Process) -> FakeCloud:
+    """Return the fake that such a process is."""
+    port = described.argv[list(described.argv).index("--port") + 1]
+    return FakeCloud(f"http://127.0.0.1:{port}")
+
+
+def _answers(url: str) -> bool:
+    try:
+        return get(url, timeout=2).ok
+    except RequestException:
+        return False

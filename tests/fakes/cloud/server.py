@@ -24,8 +24,8 @@ from fakes.cloud.call import ENTRY
 from fakes.cloud.compute import Compute
 from fakes.cloud.doors import Doors
 from fakes.cloud.faults import Exchange, Fault, Faults
-from fakes.cloud.identity import Identity, unauthorized
-from fakes.cloud.image import Images
+from fakes.cloud.identity import Identity
+from fakes.cloud.image import Images, no_token
 from fakes.cloud.journal import Entry, Journal
 from fakes.cloud.records import User
 from fakes.cloud.state import Cloud
@@ -198,7 +198,7 @@ def _for_users(
     def wrap(handler: Callable[[web.Request, User], Awaitable[web.Response]]) -> Handler:
         async def handle(request: web.Request) -> web.StreamResponse:
             user = identity.user_of(request.headers.get("X-Auth-Token"))
-            return unauthorized(request) if user is None else await handler(request, user)
+            return no_token(request) if user is None else await handler(request, user)
 
         return handle
 

@@ -107,8 +107,8 @@ class Cloud:
 
     @property
     def now(self) -> datetime:
-        """Nova's clock, which its records are written by."""
-        return self.time + self.conditions.skew
+        """Nova's clock as its records have it: MySQL keeps whole seconds."""
+        return (self.time + self.conditions.skew).replace(microsecond=0)
 
     def settle(self) -> None:
         """Take all steps that are due, each at its own moment, then set the clock to now."""
@@ -182,8 +182,8 @@ class Cloud:
             request_id=request_id,
             user_id=user.id if user else None,
             project_id=user.project_id if user else None,
-            start=self.now.replace(microsecond=0),
-            updated=self.now.replace(microsecond=0),
+            start=self.now,
+            updated=self.now,
             born=self.time,
         )
         self.actions.setdefault(server.id, []).append(action)

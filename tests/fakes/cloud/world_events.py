@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from fakes.cloud import restarts
+from fakes.cloud.doors import Doors
 from fakes.cloud.identity import Identity
 from fakes.cloud.orders import BadOrderError, only
 from fakes.cloud.state import Cloud
@@ -19,8 +20,9 @@ LAGGING = ("actions", "migrations", "images")
 class WorldEvents:
     """Lets things happen to one cloud."""
 
-    def __init__(self, cloud: Cloud, identity: Identity) -> None:
+    def __init__(self, cloud: Cloud, identity: Identity, doors: Doors | None) -> None:
         self._cloud = cloud
+        self._doors = doors
         self._identity = identity
         self._events: dict[str, Callable[..., None]] = {
             "nova-restarted": self.nova_restarted,
@@ -47,7 +49,9 @@ class WorldEvents:
         handle(**order)
 
     def nova_restarted(self, hosts: Iterable[str] | None = None) -> None:
-        """Restart nova-compute on some hosts, or all of Nova."""
+        """Restart nova-compute on some hosts, or all of Nova, which drops its requests, too."""
+        if hosts is None and self._doors is not None:
+            self._doors.break_off("compute")
         restarts.restart(self._cloud, hosts)
 
     def compute_gone(self, host: str, *, noticed: bool = False) -> None:
