@@ -144,13 +144,15 @@ def _completed(status: Status, seen: Observation, server: Server, found: Migrati
 
 def _ended(status: Status, seen: Observation, server: Server, found: Migration) -> Verdict:
     """Judge a migration that Nova gave up."""
-    if not settled(seen) and (_busy(server) or _words_may_follow(seen, found)):
+    newest = migrations.newest(seen, found.uuid)
+    busy = _busy(server) and newest
+    if not settled(seen) and (busy or _words_may_follow(seen, found)):
         return Running(f"the live migration of {named(server)} is over ({found.status})")
     if found.status == "cancelled":
         return _cancelled(status, server, found)
     if _broken(server):
         return _left_broken(seen, server)
-    if migrations.moved(status.intent, server):
+    if newest and migrations.moved(status.intent, server):
         return Failed(
             Reason.ACTION_FAILED,
             f"{named(server)} was moved{to(server.place)}, but Nova could not finish its migration"
@@ -159,7 +161,7 @@ def _ended(status: Status, seen: Observation, server: Server, found: Migration) 
     why = quoted(records.words(seen.action)) or " The log of nova-compute there says why."
     stuck = (
         f" Nova still has task_state {server.task_state} on record: a ServerStateReset clears it."
-        if _busy(server)
+        if busy
         else ""
     )
     if _decisive(seen.action):
@@ -169,10 +171,9 @@ def _ended(status: Status, seen: Observation, server: Server, found: Migration) 
             f"Nova could not begin to live-migrate {named(server)}; it stays{on(server.place)}."
             f"{stuck}{records.cause(seen.action)}",
         )
+    left = f"it runs{on(server.place)} as before" if newest else "another one has begun since"
     return Failed(
-        Reason.ROLLED_BACK,
-        f"the live migration of {named(server)} failed and it runs{on(server.place)} as before."
-        f"{stuck}{why}",
+        Reason.ROLLED_BACK, f"the live migration of {named(server)} failed and {left}.{stuck}{why}"
     )
 
 

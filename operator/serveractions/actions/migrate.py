@@ -164,7 +164,7 @@ def _confirming(status: Status, seen: Observation, server: Server, found: Migrat
 
 def _confirmed(status: Status, seen: Observation, server: Server, found: Migration) -> Verdict:
     """Judge a confirmed migration; Nova saves it before the server (drop_move_claim_at_source)."""
-    if server.status in BETWEEN:
+    if server.status in BETWEEN and migrations.newest(seen, found.uuid):
         return _confirming(status, seen, server, found)
     if server.status in ("ERROR", "UNKNOWN") and not settled(seen):
         return Running(f"Nova is confirming the migration of {named(server)}")
@@ -193,7 +193,8 @@ def _reverting(status: Status, seen: Observation, server: Server, found: Migrati
 
 def _reverted(status: Status, seen: Observation, server: Server, found: Migration) -> Verdict:
     """Judge a reverted migration; Nova calls it so before the server is back on the old host."""
-    if server.status in BETWEEN or busy(server):
+    between = server.status in BETWEEN or busy(server)
+    if between and migrations.newest(seen, found.uuid):
         return _reverting(status, seen, server, found)
     if server.status == "ERROR":
         return broken(seen, server) if settled(seen) else _reverting(status, seen, server, found)
@@ -210,12 +211,14 @@ def _reverted(status: Status, seen: Observation, server: Server, found: Migratio
 
 def _error(status: Status, seen: Observation, server: Server, found: Migration) -> Verdict:
     """Judge a migration that failed: before it began the server is as before, later it is ERROR."""
-    hopeful = busy(server) or server.status in BETWEEN or _words_may_follow(seen, server)
+    newest = migrations.newest(seen, found.uuid)
+    between = server.status in BETWEEN and newest
+    hopeful = (busy(server) and newest) or between or _words_may_follow(seen, server)
     if hopeful and not settled(seen):
         return Running(f"the migration of {named(server)} has failed; Nova is tidying up")
     if server.status == "ERROR":
         return broken(seen, server)
-    if server.status in BETWEEN:
+    if between:
         return Failed(
             Reason.ACTION_FAILED,
             f"the migration of {named(server)} failed and left it"

@@ -69,7 +69,11 @@ def ours(status: Status, seen: Observation) -> Migration | None:
 
 
 def newest(seen: Observation, uuid: str) -> bool:
-    """Say whether no migration of the server is younger than this one (Nova lists newest first)."""
+    """Say whether no migration of the server is younger than this one (Nova lists newest first).
+
+    What the server shows is about its newest migration: once somebody has begun another one, the
+    record of ours is all that tells of it.
+    """
     return seen.migrations is not None and [each.uuid for each in seen.migrations[:1]] == [uuid]
 
 

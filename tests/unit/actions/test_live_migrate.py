@@ -379,3 +379,13 @@ def test_the_recorded_migration_is_judged_even_if_a_newer_one_stands_beside_it()
         seen(moved(), migrations=(newer, live("completed"))), migration=recorded("running")
     )
     assert isinstance(verdict, Succeeded)
+
+
+@pytest.mark.parametrize("now", [server("MIGRATING", task="migrating"), moved()])
+def test_what_a_newer_migration_does_to_the_server_is_not_laid_at_our_door(now: Any) -> None:
+    newer = live("running", uuid=OTHER_MIGRATION, user_id="them")
+    verdict = judge(seen(now, migrations=(newer, live("failed")), quiet=SETTLED))
+    assert isinstance(verdict, Failed)
+    assert verdict.reason is Reason.ROLLED_BACK
+    assert "another one has begun since" in verdict.message
+    assert "ServerStateReset" not in verdict.message

@@ -128,6 +128,21 @@ def test_a_confirmation_by_someone_else_is_success_and_says_so(tries: Any) -> No
     assert "someone else" in verdict.message
 
 
+YOUNGER = migration("finished", uuid=OTHER_MIGRATION, user_id="them")
+
+
+@pytest.mark.parametrize("now", [VERIFY, moved("RESIZE", task="resize_finish")])
+def test_what_somebody_has_begun_since_does_not_hide_how_ours_ended(now: Any) -> None:
+    def with_younger(state: str) -> Any:
+        return judge(seen(now, migrations=(YOUNGER, migration(state)), action=NO_HOST))
+
+    verdict = with_younger("confirmed")
+    assert isinstance(verdict, Succeeded)
+    assert "someone else" in verdict.message
+    assert with_younger("reverted").reason is Reason.REVERTED
+    assert with_younger("error").reason is Reason.NO_VALID_HOST
+
+
 @pytest.mark.parametrize(
     "asked",
     [
