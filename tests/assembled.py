@@ -82,10 +82,21 @@ class Assembled:
             for answer in pool.map(self._create, bodies):
                 assert answer.status_code == requests.codes.created, answer.text
 
-    def body(self, kind: Kind, name: str, server: str, **spec: Any) -> dict[str, Any]:
-        """Return an object for a server."""
+    @contextmanager
+    def another_cloud(self, name: str, pace: Mapping[str, str]) -> Iterator[FakeCloud]:
+        """Run one more fake cloud; the Secret that leads to it is called like it."""
+        supervisor = self.kubernetes.supervisor
+        with _process(supervisor, remote.process(supervisor, name, pace)) as process:
+            cloud = remote.of(process)
+            _create_secret(self.kubernetes, self.namespace, name, cloud.clouds_yaml())
+            yield cloud
+
+    def body(
+        self, kind: Kind, name: str, server: str, *, secret: str = SECRET, **spec: Any
+    ) -> dict[str, Any]:
+        """Return an object for a server of the cloud that a Secret leads to."""
         own = {
-            "cloudCredentialsRef": {"secretName": SECRET, "cloudName": CLOUD},
+            "cloudCredentialsRef": {"secretName": secret, "cloudName": CLOUD},
             "serverRef": {"id": server},
         }
         return {
@@ -144,7 +155,7 @@ def running(
     )
     with _process(supervisor, remote.process(supervisor, f"{name}-cloud", pace or {})) as cloud:
         fake = remote.of(cloud)
-        _create_secret(kubernetes, namespace, fake.clouds_yaml())
+        _create_secret(kubernetes, namespace, SECRET, fake.clouds_yaml())
         operator = operator_process.process(
             supervisor,
             kubernetes,
@@ -176,11 +187,11 @@ def _process(supervisor: Supervisor, process: Process) -> Iterator[Process]:
         supervisor.stop(process.name)
 
 
-def _create_secret(kubernetes: ControlPlane, namespace: str, clouds_yaml: str) -> None:
+def _create_secret(kubernetes: ControlPlane, namespace: str, name: str, clouds_yaml: str) -> None:
     secret = {
         "apiVersion": "v1",
         "kind": "Secret",
-        "metadata": {"name": SECRET, "namespace": namespace},
+        "metadata": {"name": name, "namespace": namespace},
         "stringData": {"clouds.yaml": clouds_yaml},
     }
     kubernetes.kubectl("create", "-f", "-", stdin=json.dumps(secret))

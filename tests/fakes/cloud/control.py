@@ -30,7 +30,8 @@ Not a part of any OpenStack, and not counted. All of it is JSON; an order that m
     POST   /_fake/doors                      {"compute": {"state": "shut"}}; services `identity`,
                                              `compute`, `image`; states `open`, `shut` (refuses
                                              connections), `resetting` (as soon as they stand),
-                                             `silent`; "times": so many connections, then open
+                                             `silent`; "times": so many connections, then open;
+                                             "leave": true: those that stand go on
     GET    /_fake/doors
 
 A fault is `{"kind": ..., "match": {...}, "skip": 0, "times": 1, "probability": 1.0, "seed": 0}`
@@ -41,8 +42,8 @@ probability is given. `match` may name `method`, `service`, `family` (`identity`
 and `uid` (of the custom resource). The first fault that strikes wins. `seconds: null` is until it
 is released.
 
-    reply-lost     reset=false               the cloud acts; the connection ends without an answer
-    request-lost   reset=true                the request was read; the cloud does nothing
+    reply-lost     reset=false, seconds=0    acts, holds so long; the connection ends unanswered
+    request-lost   reset=true, seconds=0     the request was read; the cloud does nothing
     status         status, accepted=false, retry_after=null, message=null (a proxy's page, else in
                    Nova's form)
     token-expired                            401, and the token is good no more

@@ -13,7 +13,7 @@ from typing import Any
 from aiohttp import web
 
 from fakes.cloud import wire
-from fakes.cloud.orders import BadOrderError
+from fakes.cloud.orders import BadOrderError, only
 
 SERVICES = ("identity", "compute", "image")
 STATES = ("open", "shut", "resetting", "silent")
@@ -51,15 +51,16 @@ class Door:
         self._web = server
         await self._listen()
 
-    async def turn(self, state: str, times: int | None = None) -> None:
-        """Change what the next connections meet; those that stand end, unless it opens."""
+    async def turn(self, state: str, times: int | None = None, *, leave: bool = False) -> None:
+        """Change what the next connections meet; those that stand end, unless they are left."""
         if state not in STATES:
             raise BadOrderError(f"no state {state!r} of a door: there is {', '.join(STATES)}")
         self.state, self.times = state, times
         if state == "open":
             await self._listen()
             return
-        self.break_off()
+        if not leave:
+            self.break_off()
         if state == "shut":
             self.close()
         else:
@@ -128,11 +129,12 @@ class Doors:
             door.close()
 
     async def turn(self, orders: dict[str, Any]) -> None:
-        """Carry out `{service: {"state": ..., "times": ...}}`. Raises BadOrderError."""
+        """Carry out `{service: {"state", "times", "leave"}}`. Raises BadOrderError."""
         for name, order in orders.items():
             if name not in self._doors:
                 raise BadOrderError(f"no service {name!r}: there is {', '.join(SERVICES)}")
-            await self._doors[name].turn(order["state"], order.get("times"))
+            only(order, "state", "times", "leave")
+            await self._doors[name].turn(**order)
 
     def as_json(self) -> dict[str, Any]:
         """Return what each does, and to how many connections it did it."""

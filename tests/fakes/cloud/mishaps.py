@@ -24,10 +24,13 @@ class ReplyLost:
     kind: ClassVar[str] = "reply-lost"
     reset: bool = False
     """By RST in place of FIN."""
+    seconds: float | None = 0.0
+    """How long the connection stands still before that."""
 
     async def befall(self, exchange: Exchange) -> web.StreamResponse:
         """Act, and say nothing."""
         await exchange.deliver()
+        await exchange.hold(self.seconds)
         if self.reset:
             return wire.reset(exchange.request.transport)
         return wire.drop(exchange.request)
@@ -42,9 +45,11 @@ class RequestLost:
 
     kind: ClassVar[str] = "request-lost"
     reset: bool = True
+    seconds: float | None = 0.0
 
     async def befall(self, exchange: Exchange) -> web.StreamResponse:
         """Do nothing and say nothing."""
+        await exchange.hold(self.seconds)
         if self.reset:
             return wire.reset(exchange.request.transport)
         return wire.drop(exchange.request)

@@ -35,14 +35,18 @@ class FakeCloud:
         """Let all that are under way end now."""
         self._ask("POST", "live-migrations/complete")
 
+    def journal(self) -> dict[str, list[dict[str, Any]]]:
+        """Return every request and every accepted write so far, each in order."""
+        journal: dict[str, list[dict[str, Any]]] = self._ask("GET", "journal").json()
+        return journal
+
     def requests(self) -> list[dict[str, Any]]:
         """Return every request so far, in order."""
-        entries: list[dict[str, Any]] = self._ask("GET", "journal").json()["entries"]
-        return entries
+        return self.journal()["entries"]
 
     def accepted(self, server: str) -> list[str]:
         """Return the writes that took effect on a server, in order."""
-        accepted = self._ask("GET", "journal").json()["accepted"]
+        accepted = self.journal()["accepted"]
         return [each["action"] for each in accepted if each["server_id"] == server]
 
     def counts(self) -> dict[str, dict[str, Any]]:
@@ -74,9 +78,14 @@ class FakeCloud:
         """Take one order back, or all."""
         self._ask("DELETE", "faults" if fault is None else f"faults/{fault}")
 
-    def door(self, service: str, state: str, times: int | None = None) -> None:
+    def door(self, service: str, state: str, **how: Any) -> None:
         """Open or shut a service, or let it break its next connections."""
-        self._ask("POST", "doors", {service: {"state": state, "times": times}})
+        self._ask("POST", "doors", {service: {"state": state, **how}})
+
+    def doors(self) -> dict[str, dict[str, Any]]:
+        """Return what each service's door does, and how many connections it refused."""
+        doors: dict[str, dict[str, Any]] = self._ask("GET", "doors").json()
+        return doors
 
     def happen(self, event: str, **parameters: Any) -> None:
         """Let something happen to the cloud: see `world_events`."""
