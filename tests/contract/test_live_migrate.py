@@ -162,6 +162,10 @@ def test_no_host_is_told_by_the_records(cloud: Cloud) -> None:
     action = cloud.failed(server, answer.headers["x-compute-request-id"])
     assert [each["event"] for each in action["events"]] == ["conductor_migrate_server"]
     cloud.settles(server, "ACTIVE")
+    itself = {"os-migrateLive": OLD["os-migrateLive"] | {"host": "host1"}}
+    words = f"Unable to migrate instance ({server}) to current host (host1)."
+    assert message(admin.act(server, itself, version="2.24")) == (400, "badRequest", words)
+    cloud.settles(server, "ACTIVE")
 
 
 def test_an_old_microversion_answers_after_the_checks(cloud: Cloud) -> None:

@@ -144,6 +144,11 @@ def test_a_host_that_is_down_takes_nothing_and_gives_nothing(cloud: Cloud) -> No
         cloud.ended(server, cloud.begin(server, {"migrate": {"host": other}}))
         cloud.settles(server, "ACTIVE")
         assert cloud.migration(server, "error")
+        live = {"host": other, "block_migration": True, "disk_over_commit": False}
+        answer = admin.act(server, {"os-migrateLive": live}, version="2.24")
+        words = f"Compute service of {other} is unavailable at this time."
+        assert message(answer) == (400, "badRequest", words)
+        cloud.settles(server, "ACTIVE")
     finally:
         cloud.control.host_up(other)
     cloud.control.host_down(own)

@@ -153,6 +153,8 @@ POWER: Mapping[str, Power] = {
     "unpause": Power("unpause", ("paused",), "active"),
     "suspend": Power("suspend", ("active",), "suspended"),
     "resume": Power("resume", ("suspended",), "active"),
+    "rescue": Power("rescue", ("active", "stopped", "error"), "rescued"),
+    "unrescue": Power("unrescue", ("rescued",), "active"),
 }
 
 

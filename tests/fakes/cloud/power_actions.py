@@ -11,7 +11,7 @@ from fakes.cloud.records import Server
 
 
 async def power(call: Call, server: Server, _argument: Any) -> web.Response:
-    """os-stop, os-start, pause, unpause, suspend, resume."""
+    """os-stop, pause, suspend, rescue, and back again."""
     name = call.entry.action or ""
     change = guest.POWER[name]
     call.require("member", f"os_compute_api:servers:{change.record}")

@@ -13,6 +13,7 @@ STATUSES: dict[tuple[str, str | None], str] = {
     ("resized", "resize_reverting"): "REVERT_RESIZE",
     ("paused", None): "PAUSED",
     ("suspended", None): "SUSPENDED",
+    ("rescued", None): "RESCUE",
     ("error", None): "ERROR",
     ("deleted", None): "DELETED",
 } | {

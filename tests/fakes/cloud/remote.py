@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from requests import RequestException, Response, get, request
+from requests import RequestException, Response, Session
 
 from local_stack.control import Control
 from local_stack.supervisor import Process, Supervisor
@@ -97,7 +97,10 @@ class FakeCloud:
         return Control(f"{self.url}/_fake/driver")
 
     def _ask(self, method: str, path: str, order: object = None) -> Response:
-        answer = request(method, f"{self.url}/_fake/{path}", json=order, timeout=TIMEOUT)
+        with Session() as session:
+            session.trust_env = False  # a proxy of the user's must not see loopback
+            url = f"{self.url}/_fake/{path}"
+            answer = session.request(method, url, json=order, timeout=TIMEOUT)
         assert answer.ok, f"{method} {path} {order}: {answer.text}"
         return answer
 
@@ -123,6 +126,8 @@ def of(described: Process) -> FakeCloud:
 
 def _answers(url: str) -> bool:
     try:
-        return get(url, timeout=2).ok
+        with Session() as session:
+            session.trust_env = False
+            return session.get(url, timeout=2).ok
     except RequestException:
         return False

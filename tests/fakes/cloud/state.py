@@ -139,10 +139,6 @@ class Cloud:
         self._steps = [step for step in self._steps if host not in (None, step[2].host)]
         heapq.heapify(self._steps)
 
-    def under_way(self, course: Course) -> bool:
-        """Say whether a course has not come to its end."""
-        return any(step[2] is course for step in self._steps)
-
     def add_user(self, name: str, *, password: str, project: str, role: str) -> User:
         """Make an account; its ids follow from the names, so that a restart gives the same."""
         user = User(_hex(f"user {name}"), name, password, _hex(f"project {project}"), project, role)
