@@ -114,8 +114,8 @@ class Precedents:
     async def remove_orphans(self, resource: Resource, prepared: Prepared) -> None:
         """Delete the images that refused attempts of a backup left behind.
 
-        Nova makes the image before it finds that the server is busy (409). One that cannot be
-        deleted now does no harm but to the eye.
+        Nova makes the image before it finds that another request was quicker. It counts in the
+        rotation of that one, so it goes before the next attempt.
         """
         for image in prepared.images:
             if not marked(image, resource.uid):
