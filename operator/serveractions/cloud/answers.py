@@ -7,6 +7,7 @@ import html
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -15,7 +16,12 @@ MAX_WORDS = 1024
 MAX_RETRY_AFTER = 3600.0
 """A cloud that asks for longer than an hour is asked again after one."""
 
-_TAGS = re.compile(r"<(script|style|head)\b.*?</\1\s*>|<[^>]*>", re.DOTALL | re.IGNORECASE)
+_LONGEST = 16 * MAX_WORDS
+"""Characters that are looked at for words: markup and entities are long, what they say is not."""
+_NESTING = 4
+"""Levels of an error's JSON below which nobody puts a message."""
+_TRACE = "Traceback (most recent call last)"
+_SILENT = re.compile(r"<(script|style|head)\b", re.IGNORECASE)
 _REQUEST_ID = re.compile(r"req-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -42,26 +48,56 @@ def words(body: bytes) -> str:
     try:
         value = parse_json(body)
     except ValueError:
-        return plain(_TAGS.sub(" ", body[: 16 * MAX_WORDS].decode("utf-8", "replace")))
-    return plain(_message(value) or "")
+        return plain(_without_tags(body[:_LONGEST].decode("utf-8", "replace")))
+    return plain(_message(value))
 
 
-def _message(value: Any) -> str | None:
-    if isinstance(value, str):
-        return value
-    if not isinstance(value, dict):
-        return None
-    if isinstance(value.get("message"), str):
-        return str(value["message"])
-    if len(value) == 1:
-        return _message(next(iter(value.values())))
-    return None
+def _message(value: Any) -> str:
+    for _ in range(_NESTING):
+        if isinstance(value, str):
+            return value
+        if not isinstance(value, dict):
+            return ""
+        if isinstance(value.get("message"), str):
+            return str(value["message"])
+        if len(value) != 1:
+            return ""
+        value = next(iter(value.values()))
+    return ""
+
+
+def _without_tags(page: str) -> str:
+    """Return what a page shows, in time linear in its length.
+
+    The obvious patterns are not: 16 kB of `<` hold the whole process up for half a second.
+    """
+    shown, at = [], 0
+    unclosed: set[str] = set()
+    while (begin := page.find("<", at)) >= 0 and (end := page.find(">", begin)) >= 0:
+        shown.append(page[at:begin])
+        at = end + 1
+        silent = _SILENT.match(page, begin)
+        name = silent[1].lower() if silent else ""
+        if name and name not in unclosed:
+            closing = re.compile(rf"</{name}\s*>", re.IGNORECASE).search(page, at)
+            if closing is None:
+                unclosed.add(name)
+            else:
+                at = closing.end()
+    return " ".join((*shown, page[at:]))
 
 
 def plain(text: str) -> str:
-    """Return `text` on one line, without control characters or entities, cut to length."""
-    printable = "".join(char if char.isprintable() else " " for char in html.unescape(text))
-    return " ".join(printable.split())[:MAX_WORDS]
+    """Return `text` on one line, without control characters or entities, cut to length.
+
+    A cloud's stack trace is no words, and is not passed on.
+    """
+    text = text[:_LONGEST]
+    with suppress(ValueError):  # an entity whose number has thousands of digits
+        text = html.unescape(text)
+    said, trace, _ = text.partition(_TRACE)
+    printable = "".join(char if char.isprintable() else " " for char in said)
+    return " ".join(printable.split())[:MAX_WORDS] or ("a stack trace" if trace else "")
 
 
 def request_id(headers: Mapping[str, str]) -> str | None:
@@ -96,7 +132,15 @@ def server_time(headers: Mapping[str, str]) -> datetime | None:
 
 def _http_date(value: str) -> datetime | None:
     try:
-        moment = parsedate_to_datetime(value)
+        return utc(parsedate_to_datetime(value))
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
+
+
+def utc(moment: datetime) -> datetime:
+    """Return `moment` in UTC, which is meant where no zone is written.
+
+    Raises:
+        OverflowError: It is in the last hours of year 9999 or the first ones of year 1, elsewhere.
+    """
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

@@ -147,6 +147,8 @@ class Connections:
         for threads in self._threads.values():
             threads.shutdown(wait=False, cancel_futures=True)
         self._threads.clear()
+        for kept in self._logins.values():
+            kept.login.close()  # or the end of the process would wait for a login's next requests
         self._logins.clear()
         self._configurations.clear()
         for read in self._reads.values():

@@ -5,6 +5,7 @@ the links in it to other hosts, and needs the redirect from `/v2.1` to `/v2.1/` 
 here. What is needed is less: the catalogue's address and one document at it.
 """
 
+import re
 from http import HTTPStatus
 from typing import Any
 
@@ -12,9 +13,11 @@ from keystoneauth1 import exceptions as keystone
 
 from serveractions.actions import microversions
 from serveractions.cloud import addresses
-from serveractions.cloud.answers import retry_after
+from serveractions.cloud.answers import parse_json, retry_after
 from serveractions.cloud.credentials import CloudConfiguration
 from serveractions.core.errors import CloudUnavailable, UnsupportedCloud
+
+_MICROVERSION = re.compile(r"[0-9]{1,4}\.[0-9]{1,4}", re.ASCII)
 
 
 def find_nova(session: Any, access: Any, configuration: CloudConfiguration) -> tuple[str, str]:
@@ -78,8 +81,8 @@ def _document(session: Any, url: str) -> dict[str, Any]:
             retry_after=retry_after(answer.headers),
         )
     try:
-        document = answer.json()
-    except (ValueError, RecursionError):
+        document = parse_json(answer.content)
+    except ValueError:
         document = None
     if not isinstance(document, dict):
         raise _no_nova(url)
@@ -87,11 +90,11 @@ def _document(session: Any, url: str) -> dict[str, Any]:
 
 
 def _newest(document: dict[str, Any], url: str) -> str:
-    try:
-        major, minor = microversions.parse(document["version"]["version"])
-    except (ValueError, LookupError, TypeError, AttributeError):
-        raise _no_nova(url) from None
-    return f"{major}.{minor}"
+    version = document.get("version")
+    newest = version.get("version") if isinstance(version, dict) else None
+    if not isinstance(newest, str) or not _MICROVERSION.fullmatch(newest):
+        raise _no_nova(url)
+    return newest
 
 
 def _no_nova(url: str) -> UnsupportedCloud:

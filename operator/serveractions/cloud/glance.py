@@ -25,12 +25,15 @@ class Glance:
 
     async def image(self, image_id: str) -> Image | None:
         """Return an image, None when there is none (any more)."""
-        answer = await self._login.get("image", f"/images/{identifier(image_id)}")
-        if answer.status == HTTPStatus.NOT_FOUND:
+        try:
+            answer = await self._login.get("image", f"/images/{identifier(image_id)}")
+            expect(answer, "image")
+        except NotFound:
             return None
-        expect(answer, "image")
         with reading("image"):
-            return records.image(records.row({"image": answer.body}, "image"))
+            found = records.image(records.row({"image": answer.body}, "image"))
+            records.same(image_id, found.id)
+        return found
 
     async def backups(self, server_id: str, backup_type: str | None = None) -> Sequence[Image]:
         """Return the backups of one server, of one type or of all, newest first."""
@@ -44,6 +47,9 @@ class Glance:
             if marker:
                 params["marker"] = marker
             answer = await self._login.get("image", "/images", params=params)
+            if answer.status == HTTPStatus.NOT_FOUND:
+                # It would be taken for a server that is gone.
+                raise CloudUnavailable("Glance has no list of images (404): is it one?")
             expect(answer, "image")
             with reading("image"):
                 page = [records.image(row) for row in records.rows(answer.body, "images")]

@@ -6,6 +6,7 @@ must be, so that the endpoint and the microversion of a long-lived process stay 
 """
 
 import asyncio
+import re
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
@@ -17,10 +18,11 @@ from typing import Any, Literal, TypeVar
 
 import requests
 from keystoneauth1 import exceptions as keystone
+from keystoneauth1.session import Session as KeystoneSession
 from openstack.exceptions import SDKException
 
 from serveractions.cloud import addresses, session
-from serveractions.cloud.answers import retry_after, words
+from serveractions.cloud.answers import parse_json, retry_after, utc, words
 from serveractions.cloud.credentials import CloudConfiguration
 from serveractions.cloud.discovery import find_glance, find_nova
 from serveractions.config import Config
@@ -47,12 +49,16 @@ _FAILURES = (
     requests.RequestException,
     OSError,
     # What a cloud that answers nonsense makes of libraries that expect none.
+    ArithmeticError,
     ValueError,
     LookupError,
     TypeError,
     AttributeError,
     RecursionError,
 )
+
+_PRINTABLE = re.compile(r"[!-~]{1,255}", re.ASCII)
+"""What an id of a user or a project is made of: it goes into statuses, and is compared there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +121,7 @@ class Login:
         self._threads = threads
         self._count = count
         self._session: Session | None = None
+        self._opened: KeystoneSession | None = None
         self._pending: asyncio.Task[Session] | None = None
         self._refused_until = 0.0
         # Learnt from a 403: os-migrations must be asked for the own project (a manager's rights).
@@ -145,6 +152,11 @@ class Login:
         self._session = begun
         self.own_project = False  # a role may have been given since
         return begun
+
+    def close(self) -> None:
+        """Begin no request any more; those under way end within their own time."""
+        if self._opened is not None:
+            self._opened.session.close()
 
     def renew(self, refused: Session) -> None:
         """Have the next request log in again, since the token of `refused` met a 401."""
@@ -222,6 +234,7 @@ class Login:
             allowed=self._config.allowed_urls,
             read_timeout=self._config.read_timeout,
         )
+        self._opened = opened
         access = opened.auth.get_access(opened)
         if not access.project_id:
             raise InvalidCredentials(
@@ -234,12 +247,18 @@ class Login:
         return Session(
             services=session.Services(opened, {"compute": endpoint, "image": glance}),
             token=str(access.auth_token),
-            expires=access.expires.astimezone(UTC),
+            expires=utc(access.expires),
             endpoint=endpoint,
-            user_id=str(access.user_id),
-            project_id=str(access.project_id),
+            user_id=_identifier(access.user_id),
+            project_id=_identifier(access.project_id),
             newest=newest,
         )
+
+
+def _identifier(value: object) -> str:
+    if not isinstance(value, str) or not _PRINTABLE.fullmatch(value):
+        raise CloudUnavailable("Keystone's answer names no user or project: is it a Keystone?")
+    return value
 
 
 def _retrieve(task: asyncio.Task[Session]) -> None:
@@ -286,6 +305,6 @@ def _ask(
     return Answer(
         status=int(response.status_code),
         headers=response.headers,
-        body=response.json() if response.ok and response.content else None,
+        body=parse_json(response.content) if response.ok else None,
         words="" if response.ok else words(response.content),
     )

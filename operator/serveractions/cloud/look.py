@@ -104,11 +104,9 @@ async def _rest(sight: Sight, subject: Subject, seen: Observation) -> Observatio
     if seen.server is not None:
         progress = await _progress(sight, subject, seen.server)
     if Look.IMAGE in subject.looks and subject.image_id is not None:
-        image = await sight.image(subject.image_id)
-        image_gone = image is None
+        image, image_gone = await _image(sight, subject.image_id)
     if Look.IMAGE in subject.looks and subject.backup_type is not None:
-        found = await sight.backups(subject.server_id, subject.backup_type)
-        backups = tuple(one.id for one in found)
+        backups = await _backups(sight, subject.server_id, subject.backup_type)
     return replace(
         seen,
         action=action,
@@ -130,6 +128,22 @@ async def _action(sight: Sight, server_id: str, request_id: str) -> InstanceActi
 async def _migrations(sight: Sight, server_id: str) -> tuple[Migration, ...] | None:
     try:
         return tuple(await sight.migrations(server_id))
+    except (Forbidden, NotFound):
+        return None
+
+
+async def _image(sight: Sight, image_id: str) -> tuple[Image | None, bool]:
+    """Return the image, and whether Glance says that it has none: a 403 says neither."""
+    try:
+        image = await sight.image(image_id)
+    except Forbidden:
+        return None, False
+    return image, image is None
+
+
+async def _backups(sight: Sight, server_id: str, backup_type: str) -> tuple[str, ...] | None:
+    try:
+        return tuple(image.id for image in await sight.backups(server_id, backup_type))
     except (Forbidden, NotFound):
         return None
 

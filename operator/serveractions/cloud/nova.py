@@ -94,8 +94,11 @@ class NovaCloud:
             params = {"name": pattern} | ({"marker": marker} if marker else {})
             answer = await self._get("/servers/detail", wanted=SERVERS, params=params)
             with reading("compute"):
-                page = [records.server(row) for row in records.rows(answer.body, "servers")]
-            matching |= {server.id: server for server in page if server.name == name}
+                rows = records.rows(answer.body, "servers")
+                page = [records.server(row) for row in rows]
+            # As Nova wrote it: the name of a record is made fit to be shown.
+            named = [one for one, row in zip(page, rows, strict=True) if row.get("name") == name]
+            matching |= {server.id: server for server in named}
             if not page or not answer.body.get("servers_links"):
                 return _only(matching, name), _nova_time(answer)
             marker = page[-1].id
@@ -105,7 +108,9 @@ class NovaCloud:
         """Return the server of an id and Nova's clock. Raises NotFound."""
         answer = await self._get(f"/servers/{identifier(server_id)}", wanted=SERVERS)
         with reading("compute"):
-            return records.server(records.row(answer.body, "server")), _nova_time(answer)
+            found = records.server(records.row(answer.body, "server"))
+            records.same(server_id, found.id)
+        return found, _nova_time(answer)
 
     async def instance_actions(self, server_id: str) -> Sequence[InstanceAction]:
         """Return the server's action records, newest first, without events."""
@@ -119,13 +124,15 @@ class NovaCloud:
 
     async def instance_action(self, server_id: str, request_id: str) -> InstanceAction | None:
         """Return one record with its events; None when Nova has no such record (yet)."""
-        path = f"/servers/{identifier(server_id)}/os-instance-actions/{identifier(request_id)}"
         try:
+            path = f"/servers/{identifier(server_id)}/os-instance-actions/{identifier(request_id)}"
             answer = await self._get(path, wanted=INSTANCE_ACTIONS)
         except NotFound:
             return None
         with reading("compute"):
-            return records.instance_action(records.row(answer.body, "instanceAction"))
+            found = records.instance_action(records.row(answer.body, "instanceAction"))
+            records.same(request_id, found.request_id)
+        return found
 
     async def migrations(self, server_id: str) -> Sequence[Migration]:
         """Return the server's migrations, finished ones too, newest first.

@@ -3,12 +3,12 @@
 Built from parts, since openstacksdk's configuration loader would take in files and the environment.
 What it adds to a plain session: every URL is checked (discovery documents and catalogues name new
 ones), an answer has a size limit and a time limit, nothing is redirected (the token would travel
-along), no proxy or netrc is read from the environment, and the pool is as large as the number of
-threads, since requests' own of ten would open and drop connections.
+along), no proxy or netrc is read from the environment, a body is text in UTF-8 whatever it claims,
+and the pool is as large as the number of threads, since requests' own of ten would open and drop
+connections.
 """
 
 import ssl
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,7 +20,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError as TransportError
 from urllib3.exceptions import NameResolutionError
 
-from serveractions.cloud import addresses
+from serveractions.cloud import addresses, deadline
 from serveractions.cloud.credentials import APPLICATION_CREDENTIAL, CloudConfiguration
 
 _MAX_CAUSES = 16
@@ -40,7 +40,7 @@ _REASONS: tuple[tuple[type[BaseException], str], ...] = (
 
 
 class AnswerRefused(requests.RequestException):
-    """The answer was too long, or came too slowly."""
+    """The answer was too long."""
 
 
 class _Guard(HTTPAdapter):
@@ -49,23 +49,33 @@ class _Guard(HTTPAdapter):
     def __init__(self, *, threads: int, allowed: tuple[str, ...], seconds: float) -> None:
         self._allowed = allowed
         self._seconds = seconds
+        self._closed = False
         super().__init__(pool_connections=4, pool_maxsize=threads, max_retries=0)
+        deadline.obey(self.poolmanager)
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> Any:
-        addresses.check(request.url or "", self._allowed)
-        end = time.monotonic() + self._seconds
-        response = super().send(request, *args, **kwargs)
-        try:
-            # `content` of requests would be bounded neither in length nor in time.
-            response._content = _read(response.raw, end)  # noqa: SLF001
-        except BaseException:
-            # What is left unread must never be taken for the next answer.
-            response.raw.close()
-            raise
+        addresses.check_request(request.url or "", self._allowed)
+        if self._closed:
+            raise requests.ConnectionError("the operator stops")
+        with deadline.within(self._seconds):
+            response = super().send(request, *args, **kwargs)
+            try:
+                # `content` of requests would not be bounded.
+                response._content = _read(response.raw)  # noqa: SLF001
+            except BaseException:
+                # What is left unread must never be taken for the next answer.
+                response.raw.close()
+                raise
+        # Guessed from a body, or taken from a header, a codec may need minutes for a megabyte.
+        response.encoding = "utf-8"
         return response
 
+    def close(self) -> None:
+        self._closed = True
+        super().close()
 
-def _read(raw: Any, end: float) -> bytes:
+
+def _read(raw: Any) -> bytes:
     """Read a body to its end, which gives the connection back to the pool."""
     pieces, length = [], 0
     try:
@@ -73,8 +83,6 @@ def _read(raw: Any, end: float) -> bytes:
             length += len(piece)
             if length > MAX_ANSWER:
                 raise AnswerRefused(f"the answer is longer than {MAX_ANSWER} bytes")
-            if time.monotonic() > end:
-                raise AnswerRefused("the answer came too slowly")
             pieces.append(piece)
     except TransportError as error:
         raise requests.ConnectionError("the answer broke off") from error

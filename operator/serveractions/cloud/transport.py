@@ -33,6 +33,8 @@ from serveractions.core.ports import Reply
 CONNECT_SECONDS = 10.0
 """For name, connection and TLS together: whoever is not there by then is tried again later."""
 MAX_ANSWER = 1024 * 1024
+WORDS_SECONDS = 5.0
+"""For the body of a refusal, which says why and changes nothing."""
 
 _PATH = re.compile(
     r"/servers/[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
@@ -174,22 +176,12 @@ async def _reply(request: NovaRequest, response: aiohttp.ClientResponse) -> Repl
         Ambiguous: A 2xx whose body broke off or is not Nova's. The status of any other answer is
             a complete statement; only its words are lost with the body.
     """
-    success = HTTPStatus.OK <= response.status < HTTPStatus.MULTIPLE_CHOICES
-    body, message = b"", ""
-    try:
-        body = await _read(response)
-    except aiohttp.ClientError as error:
-        if success:
-            raise Ambiguous(
-                f"the answer {response.status} broke off ({type(error).__name__})"
-            ) from None
     parsed: dict[str, Any] = {}
-    if success:
-        parsed = _accepted_body(response.status, body)
+    message = ""
+    if HTTPStatus.OK <= response.status < HTTPStatus.MULTIPLE_CHOICES:
+        parsed = await _acceptance(response)
     else:
-        message = answers.words(body)
-        if request.body is not None:
-            message = _without_secret(message, request.body)
+        message = await _refusal(request, response)
     return Reply(
         status=response.status,
         request_id=answers.request_id(response.headers),
@@ -197,6 +189,25 @@ async def _reply(request: NovaRequest, response: aiohttp.ClientResponse) -> Repl
         body=parsed,
         retry_after=answers.retry_after(response.headers),
     )
+
+
+async def _acceptance(response: aiohttp.ClientResponse) -> dict[str, Any]:
+    try:
+        body = await _read(response)
+    except aiohttp.ClientError as error:
+        raise Ambiguous(
+            f"the answer {response.status} broke off ({type(error).__name__})"
+        ) from None
+    return _accepted_body(response.status, body)
+
+
+async def _refusal(request: NovaRequest, response: aiohttp.ClientResponse) -> str:
+    try:
+        async with asyncio.timeout(WORDS_SECONDS):
+            message = answers.words(await _read(response))
+    except (aiohttp.ClientError, OSError):
+        return ""
+    return message if request.body is None else _without_secret(message, request.body)
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:

@@ -37,6 +37,7 @@ NOVA = "/compute/v2.1"
 ONE, DETAIL = f"{NOVA}/servers/{SERVER}", f"{NOVA}/servers/detail"
 ACTIONS, MIGRATIONS = f"{ONE}/os-instance-actions", f"{NOVA}/os-migrations"
 IMAGES = "/image/v2/images"
+OLD, NEW = "01de47ed-f6a9-463b-b423-14b9cca9ad27", "0e3147ed-f6a9-463b-b423-14b9cca9ad27"
 
 
 @pytest.fixture
@@ -187,15 +188,15 @@ async def test_a_manager_is_asked_for_the_own_project_and_that_is_remembered(
         if "project_id" not in request.query:
             return 403, {"forbidden": {"message": "Policy doesn't allow ...:all_projects"}}
         rows = [
-            migration(1, "a", "2026-08-20T10:00:00"),
-            migration(2, "b", "2026-08-20T11:00:00"),
-            migration(3, "c", "2026-08-20T12:00:00", instance_uuid=OTHER),
+            migration(1, OLD, "2026-08-20T10:00:00"),
+            migration(2, NEW, "2026-08-20T11:00:00"),
+            migration(3, OTHER, "2026-08-20T12:00:00", instance_uuid=OTHER),
         ]
         return {"migrations": rows}
 
     it.answers[MIGRATIONS] = answer
     for _ in range(2):
-        assert [one.uuid for one in await nova.migrations(SERVER)] == ["b", "a"]
+        assert [one.uuid for one in await nova.migrations(SERVER)] == [NEW, OLD]
     own = {"instance_uuid": SERVER, "project_id": PROJECT}
     assert asked == [{"instance_uuid": SERVER}, own, own]
 
@@ -231,8 +232,10 @@ async def test_an_answer_that_is_no_server_is_unavailable(
 async def test_only_ids_go_into_paths(it: OpenStack, nova: NovaCloud) -> None:
     before = len(it.asked)
     for server_id, request_id in ((f"{SERVER}/../x", ACTION), (SERVER, "../../os-services")):
-        with pytest.raises(NotFound):
-            await nova.instance_action(server_id, request_id)
+        assert await nova.instance_action(server_id, request_id) is None
+    with pytest.raises(NotFound):
+        await nova.server("../os-services")
+    assert await nova.image("../../v2/tasks") is None
     assert len(it.asked) == before
 
 
@@ -251,16 +254,16 @@ async def test_backups_are_those_of_the_server_and_type_newest_first(
 ) -> None:
     def answer(request: web.Request) -> Any:
         if "marker" in request.query:
-            return {"images": [image("new", "2026-08-20T11:00:00Z")]}
+            return {"images": [image(NEW, "2026-08-20T11:00:00Z")]}
         rows = [
-            image("old", "2026-08-20T10:00:00Z"),
-            image("weekly", "2026-08-20T12:00:00Z", backup_type="weekly"),
+            image(OLD, "2026-08-20T10:00:00Z"),
+            image(OTHER, "2026-08-20T12:00:00Z", backup_type="weekly"),
         ]
-        return {"images": rows, "next": "/v2/images?marker=weekly"}
+        return {"images": rows, "next": f"/v2/images?marker={OTHER}"}
 
     it.answers[IMAGES] = answer
     found = await nova.backups(SERVER, "daily")
-    assert [one.id for one in found] == ["new", "old"]
+    assert [one.id for one in found] == [NEW, OLD]
     assert found[0].properties["serveractions.uid"] == "u-1"
     assert "owner" not in found[0].properties
 
