@@ -12,7 +12,7 @@ from serveractions.cloud.login import Answer, Login
 from serveractions.cloud.reading import expect, identifier, reading
 from serveractions.core.errors import CloudUnavailable, NotFound
 
-_PAGE = 500
+_PAGE = 100
 _MAX_PAGES = 20
 """More backups of one server and type than this are nobody's intent."""
 

@@ -24,8 +24,11 @@ from serveractions.cloud import addresses, deadline
 from serveractions.cloud.credentials import APPLICATION_CREDENTIAL, CloudConfiguration
 
 _MAX_CAUSES = 16
-MAX_ANSWER = 16 * 1024 * 1024
-"""A page of 1,000 servers with all details has about 3 MB."""
+MAX_ANSWER = 1024 * 1024
+"""The most that is asked for are pages of a hundred images, or 1,000 of a server's records."""
+MAX_VALUES = 100_000
+"""Of an answer. An empty list has two bytes, and 64 of them once it is parsed: without this bound
+eight answers at once would take the pod's whole memory."""
 USER_AGENT = "serveractions"
 
 # From the inside of a chain of exceptions, the first that fits: libraries wrap a cause many times.
@@ -40,7 +43,7 @@ _REASONS: tuple[tuple[type[BaseException], str], ...] = (
 
 
 class AnswerRefused(requests.RequestException):
-    """The answer was too long."""
+    """The answer was too much."""
 
 
 class _Guard(HTTPAdapter):
@@ -86,7 +89,10 @@ def _read(raw: Any) -> bytes:
             pieces.append(piece)
     except TransportError as error:
         raise requests.ConnectionError("the answer broke off") from error
-    return b"".join(pieces)
+    body = b"".join(pieces)
+    if sum(map(body.count, (b",", b"[", b"{"))) > MAX_VALUES:
+        raise AnswerRefused(f"the answer holds more than {MAX_VALUES} values")
+    return body
 
 
 def open_session(

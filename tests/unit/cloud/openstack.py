@@ -27,7 +27,10 @@ class OpenStack:
         self.token_life = timedelta(hours=1)
         self.newest = "2.96"
         self.region = "RegionOne"
-        self.compute_url: str | None = None
+        self.urls: dict[str, str] = {}
+        """Of the catalogue, by type of service, where it is not the usual one."""
+        self.instead: dict[str, Answer] = {}
+        """Answers, by path, that come before all others, those of Keystone and discovery too."""
         self.keystone: Callable[[], web.Response] | None = None
         self.answers: dict[str, Answer] = {}
 
@@ -38,6 +41,8 @@ class OpenStack:
     async def handle(self, request: web.Request) -> web.StreamResponse:
         await request.read()
         self.asked.append(request)
+        if request.path in self.instead:
+            return await self._given(self.instead[request.path], request)
         if request.path.startswith("/identity"):
             return self._identity(request)
         if request.path == "/compute/v2.1/":
@@ -52,6 +57,9 @@ class OpenStack:
         if self.valid_tokens is not None and token not in self.valid_tokens:
             return web.json_response({"error": {"message": "no", "code": 401}}, status=401)
         answer = self.answers.get(request.path, lambda _: (404, {"itemNotFound": {"message": "?"}}))
+        return await self._given(answer, request)
+
+    async def _given(self, answer: Answer, request: web.Request) -> web.StreamResponse:
         given = answer(request) if callable(answer) else answer
         if asyncio.iscoroutine(given):
             given = await given
@@ -82,7 +90,7 @@ class OpenStack:
                     "issued_at": now.isoformat().replace("+00:00", "Z"),
                     "expires_at": (now + self.token_life).isoformat().replace("+00:00", "Z"),
                     "catalog": [
-                        self._service("compute", self.compute_url or f"{self.url}/compute/v2.1"),
+                        self._service("compute", f"{self.url}/compute/v2.1"),
                         self._service("image", f"{self.url}/image"),
                     ],
                 }
@@ -92,6 +100,7 @@ class OpenStack:
         )
 
     def _service(self, kind: str, url: str) -> dict[str, Any]:
+        url = self.urls.get(kind, url)
         endpoint = {"id": kind, "interface": "public", "region_id": self.region, "url": url}
         endpoints = [endpoint | {"region": self.region}]
         return {"type": kind, "id": kind, "name": kind, "endpoints": endpoints}

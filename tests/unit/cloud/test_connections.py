@@ -236,7 +236,7 @@ async def test_a_region_without_nova_is_not_supported_in_words_that_help() -> No
 
 async def test_a_catalogue_may_not_lead_to_an_address_that_is_not_allowed() -> None:
     async with cloud() as elsewhere, world() as (it, kube, _, _):
-        it.compute_url = f"{elsewhere.url}/compute/v2.1"
+        it.urls["compute"] = f"{elsewhere.url}/compute/v2.1"
         narrow = Connections(
             config=Config(allowed_urls=(f"{it.url}/identity",), read_timeout=2.0), secrets=kube
         )
@@ -328,7 +328,7 @@ async def test_a_write_does_not_follow_credentials_to_another_endpoint() -> None
     async with cloud() as elsewhere, world() as (it, _, connections, _):
         it.token_life = timedelta(seconds=100)
         found = await connections.open("ns", REF)
-        it.compute_url = f"{elsewhere.url}/compute/v2.1"
+        it.urls["compute"] = f"{elsewhere.url}/compute/v2.1"
         with pytest.raises(NeverSent, match="another endpoint"):
             await send(found)
 
