@@ -38,6 +38,8 @@ def quiet_loggers() -> None:
     """Hold at WARNING the libraries whose DEBUG prints bodies, passwords and tokens among them."""
     for name in ("keystoneauth", "openstack", "urllib3", "requests", "aiohttp.client"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    # It shows a stack trace, and the headers, for each answer whose headers are malformed.
+    logging.getLogger("urllib3.connection").setLevel(logging.ERROR)
 
 
 @dataclass(slots=True)

@@ -112,10 +112,7 @@ def read_clouds(
             "or a password"
         )
     auth = _auth(cloud.get("auth"), auth_type)
-    try:
-        addresses.check(auth["auth_url"], config.allowed_urls)
-    except addresses.AddressError as why:
-        raise InvalidCredentials(f"auth_url: {why}") from None
+    _check_address(auth["auth_url"], config)
     return CloudConfiguration(
         auth_type=auth_type,
         auth_url=auth["auth_url"],
@@ -194,6 +191,15 @@ def _required(auth_type: str) -> tuple[tuple[str, ...], ...]:
         )
     # Nova's servers belong to projects: an unscoped or system token cannot act on one.
     return ("auth_url",), ("username", "user_id"), ("password",), ("project_id", "project_name")
+
+
+def _check_address(auth_url: str, config: Config) -> None:
+    try:
+        address = addresses.check(auth_url, config.allowed_urls)
+    except addresses.AddressError as why:
+        raise InvalidCredentials(f"auth_url: {why}") from None
+    if address.path.rstrip("/").endswith("/v2.0"):
+        raise InvalidCredentials("auth_url: no Keystone has version 2 any more: write /v3")
 
 
 def _region(region: Any) -> str | None:

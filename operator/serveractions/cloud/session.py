@@ -14,11 +14,12 @@ from typing import Any
 
 import requests
 from keystoneauth1 import session as keystone_session
-from keystoneauth1.identity import generic, v3
+from keystoneauth1.identity import v3
 from openstack.connection import Connection
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError as TransportError
 from urllib3.exceptions import NameResolutionError
+from urllib3.exceptions import ReadTimeoutError as TransportTimeoutError
 
 from serveractions.cloud import addresses, deadline
 from serveractions.cloud.credentials import APPLICATION_CREDENTIAL, CloudConfiguration
@@ -87,6 +88,8 @@ def _read(raw: Any) -> bytes:
             if length > MAX_ANSWER:
                 raise AnswerRefused(f"the answer is longer than {MAX_ANSWER} bytes")
             pieces.append(piece)
+    except TransportTimeoutError as error:
+        raise requests.ReadTimeout("the answer did not end in time") from error
     except TransportError as error:
         raise requests.ConnectionError("the answer broke off") from error
     body = b"".join(pieces)
@@ -157,12 +160,21 @@ class Services:
 
 
 def _plugin(configuration: CloudConfiguration) -> Any:
-    plugins = {
-        "password": generic.Password,
-        "v3password": v3.Password,
-        APPLICATION_CREDENTIAL: v3.ApplicationCredential,
-    }
-    return plugins[configuration.auth_type](**configuration.auth)
+    """Return what logs in, at v3 and without a look at Keystone's versions.
+
+    keystoneauth's generic plugin asks for them while it holds the lock on its token, and where the
+    answer is a 401 it asks again, with a token: the thread waits for its own lock, for ever
+    (keystoneauth1 5.18, discover.py and identity/base.py).
+    """
+    auth = dict(configuration.auth)
+    if configuration.auth_type == APPLICATION_CREDENTIAL:
+        return v3.ApplicationCredential(**auth)
+    for part in ("id", "name"):
+        default = auth.pop(f"default_domain_{part}", None)
+        for owner in ("user", "project"):
+            if default is not None:
+                auth.setdefault(f"{owner}_domain_{part}", default)
+    return v3.Password(**auth)
 
 
 def reason(error: BaseException) -> str:

@@ -107,18 +107,6 @@ async def trap(*, allowed: bool) -> AsyncIterator[Trap]:
         yield Trap(it, there, allowed)
 
 
-def keystones_version_document(trap: Trap) -> None:
-    links = [{"rel": "self", "href": f"{trap.place}/identity/v3/"}]
-    version = {"id": "v3.14", "status": "stable", "links": links}
-    trap.it.instead["/identity/v3"] = lambda _: {"version": version}
-
-
-def keystones_list_of_versions(trap: Trap) -> None:
-    links = [{"rel": "self", "href": f"{trap.place}/v3/"}]
-    versions = {"values": [{"id": "v3.14", "status": "stable", "links": links}]}
-    trap.it.instead["/identity/v3"] = lambda _: (300, {"versions": versions})
-
-
 def redirect_of(path: str, status: int = 307) -> Callable[[Trap], None]:
     def lay(trap: Trap) -> None:
         there = {"Location": f"{trap.place}/x"}
@@ -159,9 +147,6 @@ FOLLOWED: dict[str, Callable[[Trap], None]] = {
 """Ways that lead somewhere where every address is allowed."""
 
 NEVER_FOLLOWED: dict[str, Callable[[Trap], None]] = {
-    "the link in Keystone's version document": keystones_version_document,
-    "the link in Keystone's list of versions": keystones_list_of_versions,
-    "a redirect of Keystone's version document": redirect_of("/identity/v3", 302),
     "a redirect of the login": redirect_of("/identity/v3/auth/tokens"),
     "a redirect of Nova's version document": redirect_of(f"{NOVA}/"),
     "a redirect of a read": redirect_of(f"{NOVA}/servers/{SERVER}", 301),

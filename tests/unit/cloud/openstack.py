@@ -22,6 +22,7 @@ class OpenStack:
     def __init__(self) -> None:
         self.url = ""
         self.asked: list[web.Request] = []
+        self.logins: list[dict[str, Any]] = []
         self.tokens = 0
         self.valid_tokens: set[str] | None = None
         self.token_life = timedelta(hours=1)
@@ -41,10 +42,12 @@ class OpenStack:
     async def handle(self, request: web.Request) -> web.StreamResponse:
         await request.read()
         self.asked.append(request)
+        if request.path == "/identity/v3/auth/tokens":
+            self.logins.append(await request.json())
         if request.path in self.instead:
             return await self._given(self.instead[request.path], request)
         if request.path.startswith("/identity"):
-            return self._identity(request)
+            return self._identity()
         if request.path == "/compute/v2.1/":
             version = {"id": "v2.1", "status": "CURRENT", "version": self.newest}
             links = [{"rel": "self", "href": f"{self.url}/compute/v2.1/"}]
@@ -68,11 +71,7 @@ class OpenStack:
         status, body = given if isinstance(given, tuple) else (200, given)
         return web.json_response(body, status=status)
 
-    def _identity(self, request: web.Request) -> web.Response:
-        if request.path != "/identity/v3/auth/tokens":
-            links = [{"rel": "self", "href": f"{self.url}/identity/v3/"}]
-            one = {"id": "v3.14", "status": "stable", "links": links}
-            return web.json_response({"version": one})
+    def _identity(self) -> web.Response:
         if self.keystone is not None:
             return self.keystone()
         self.tokens += 1

@@ -195,6 +195,38 @@ async def test_a_refused_password_is_not_tried_again_at_once() -> None:
         assert "s3cret" not in str(caught.value)
 
 
+@pytest.mark.parametrize("path", ["", "/v3", "/v3/"])
+async def test_a_login_is_one_request_whatever_the_auth_url_ends_with(path: str) -> None:
+    async with world() as (it, kube, connections, _):
+        text = clouds_yaml(it.url)["clouds.yaml"]
+        kube.put({"clouds.yaml": text.replace(b"/identity/v3", b"/identity" + path.encode())})
+        await connections.open("ns", REF)
+        asked = [request.path for request in it.asked]
+        assert asked == ["/identity/v3/auth/tokens", "/compute/v2.1/"]
+
+
+@pytest.mark.parametrize(
+    ("given", "user", "project"),
+    [
+        ({"default_domain_id": "a"}, {"id": "a"}, {"id": "a"}),
+        ({"default_domain_name": "A"}, {"name": "A"}, {"name": "A"}),
+        ({"default_domain_id": "a", "user_domain_id": "b"}, {"id": "b"}, {"id": "a"}),
+        ({"default_domain_name": "A", "project_domain_name": "C"}, {"name": "A"}, {"name": "C"}),
+    ],
+)
+async def test_a_default_domain_stands_for_what_is_not_named(
+    given: dict[str, str], user: dict[str, str], project: dict[str, str]
+) -> None:
+    async with world() as (it, kube, connections, _):
+        auth = {"auth_url": f"{it.url}/identity/v3", "username": "u", "password": "p"}
+        cloud_ = {"auth": auth | {"project_name": "p"} | given}
+        kube.put({"clouds.yaml": yaml.safe_dump({"clouds": {"it": cloud_}}).encode()})
+        await connections.open("ns", REF)
+        sent = it.logins[0]["auth"]
+        assert sent["identity"]["password"]["user"]["domain"] == user
+        assert sent["scope"]["project"]["domain"] == project
+
+
 async def test_a_keystone_in_trouble_says_when_to_come_again() -> None:
     async with world() as (it, _, connections, _):
         it.keystone = lambda: web.Response(status=503, headers={"Retry-After": "11"})

@@ -95,6 +95,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "a URL with a password": ({"auth": AUTH | {"auth_url": "http://u:s3cret@k/v3"}}, "@"),
     "a file URL": ({"auth": AUTH | {"auth_url": "file:///etc/passwd"}}, "https"),
     "no URL": ({"auth": AUTH | {"auth_url": "http://[x"}}, "https"),
+    "a Keystone of long ago": ({"auth": AUTH | {"auth_url": "https://k:5000/v2.0/"}}, "v3"),
     "a port that is none": ({"auth": AUTH | {"auth_url": "https://k:0/v3"}}, "port"),
     "a URL beyond ASCII": ({"auth": AUTH | {"auth_url": "https://ⓚ/v3"}}, "ASCII"),
     "a URL with a query": ({"auth": AUTH | {"auth_url": "https://k/v3?x="}}, "query"),
