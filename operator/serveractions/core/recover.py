@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 
 LONGEST_PAUSE = 6
 """The pause between looks grows up to this many times the retry interval."""
+SHORTEST_PAUSE = 0.1
+"""Seconds. A limit that is a rounding error away would be looked for again and again."""
 
 
 class Recovery:
@@ -95,7 +97,8 @@ class Recovery:
         """
         if memory.issued(attempt):
             return 0.0
-        return max(0.0, self._bounds.settled_after - self._age(memory, attempt))
+        left = self._bounds.settled_after - self._age(memory, attempt)
+        return max(left, SHORTEST_PAUSE) if left > 0 else 0.0
 
     def _age(self, memory: Memory, attempt: int) -> float:
         now = self._clock.boottime()
@@ -209,7 +212,7 @@ class Recovery:
         )
         entry.memory.tries += 1
         pause = self._retry_interval * min(entry.memory.tries, LONGEST_PAUSE)
-        return min(pause, at_most)
+        return min(pause, max(at_most, SHORTEST_PAUSE))
 
     def _searching(self, resource: Resource, why: str, *, status: Status | None = None) -> Status:
         status = status or resource.status
