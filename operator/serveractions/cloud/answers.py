@@ -16,6 +16,7 @@ MAX_WORDS = 1024
 MAX_RETRY_AFTER = 3600.0
 """A cloud that asks for longer than an hour is asked again after one."""
 
+_YEARS = range(1970, 3000)
 _LONGEST = 16 * MAX_WORDS
 """Characters that are looked at for words: markup and entities are long, what they say is not."""
 _NESTING = 4
@@ -141,6 +142,9 @@ def utc(moment: datetime) -> datetime:
     """Return `moment` in UTC, which is meant where no zone is written.
 
     Raises:
-        OverflowError: It is in the last hours of year 9999 or the first ones of year 1, elsewhere.
+        ValueError: It is of no year in which any cloud runs: what is reckoned with it would end
+            beyond all years.
     """
+    if moment.year not in _YEARS:
+        raise ValueError("no cloud runs in that year")
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

@@ -213,5 +213,5 @@ def _time(data: Json, name: str) -> datetime | None:
     """Read a time; Nova writes some with `Z` and some without any zone, all of them in UTC."""
     try:
         return utc(datetime.fromisoformat(_text(data, name) or ""))
-    except (ValueError, OverflowError):
+    except ValueError:
         return None
