@@ -6,9 +6,9 @@ apply`, before anything is under way.
 
 import re
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, Strict
 
 from serveractions.api.model import Time
 from serveractions.api.rules import Rule, matches
@@ -67,7 +67,33 @@ Name = Annotated[
 ]
 """A name as Nova takes it: of a server, of an image, of a type of backup."""
 
-Seconds = Annotated[int, Field(ge=1, le=2_147_483_647)]
+
+def _no_text(value: Any) -> Any:
+    if isinstance(value, bool | str):
+        raise ValueError("write a whole number, without quotes")  # noqa: TRY004 - pydantic's way
+    return value
+
+
+_NUMBER = BeforeValidator(_no_text)
+"""JSON's own number: pydantic would take `"7"` and `true` too, which the API server refuses."""
+
+Flag = Annotated[bool, Strict()]
+"""JSON's own true and false."""
+
+Seconds = Annotated[int, Field(ge=1, le=2_147_483_647), _NUMBER]
+
+_RFC3339 = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.,][0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})"
+)
+
+
+def _rfc3339(value: Any) -> Any:
+    if not isinstance(value, datetime | str) or (
+        isinstance(value, str) and not _RFC3339.fullmatch(value)
+    ):
+        raise ValueError("write a moment such as '2026-12-01T06:00:00Z'")
+    return value
+
 
 _EARLIEST, _LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(3000, 1, 1, tzinfo=UTC)
 Moment = Annotated[
@@ -77,15 +103,17 @@ Moment = Annotated[
         message="write a moment from the years 2000 to 2999, such as '2026-12-01T06:00:00Z'",
         holds=lambda moment: _EARLIEST <= moment < _LATEST,
     ),
+    # pydantic would take dates, numbers and moments of no zone too.
+    BeforeValidator(_rfc3339),
 ]
 
 Text = Annotated[str, Field(max_length=1024)]
 """Free text, for people."""
 
-Delay = Annotated[int, Field(ge=0, le=2_147_483_647)]
+Delay = Annotated[int, Field(ge=0, le=2_147_483_647), _NUMBER]
 """Seconds, perhaps none."""
 
-Rotation = Annotated[int, Field(ge=0, le=2_147_483_647)]
+Rotation = Annotated[int, Field(ge=0, le=2_147_483_647), _NUMBER]
 
 _METADATA_KEY = "[-a-zA-Z0-9_:. ]{1,255}"
 _RESERVED_KEYS = ("image_type", "backup_type", "instance_uuid", "user_id", "base_image_ref")

@@ -83,6 +83,14 @@ class RuledModel(Model):
         own = (base.__dict__.get("RULES", ()) for base in reversed(cls.__mro__))
         return tuple(rule for rules in own for rule in rules)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _leave_nulls_out(cls, given: Any) -> Any:
+        """Do as the API server does, which drops a null before it fills in defaults."""
+        if isinstance(given, dict):
+            return {name: value for name, value in given.items() if value is not None}
+        return given
+
     @model_validator(mode="after")
     def _keep_the_rules(self) -> Self:
         for rule in self.rules():

@@ -13,6 +13,7 @@ from typing import ClassVar
 
 from serveractions.api.fields import (
     Delay,
+    Flag,
     HostName,
     Metadata,
     Moment,
@@ -127,11 +128,11 @@ class ActionSpec(RuledModel):
     says so, on objects that a GitOps tool tracks: the tool would make the object anew and so run
     the action again. May be changed at any time. Default: kept for ever. Example: `86400`, a
     day."""
-    suspend: bool | None = None
+    suspend: Flag | None = None
     """True holds the action before it is sent: the checks run and the status shows what would
     happen. It has no effect once the action was sent. May be changed at any time. Default:
     false."""
-    cancel: bool | None = None
+    cancel: Flag | None = None
     """True stops the action where Nova can: one that was not sent never is, a running live
     migration is aborted, a cold migration that waits for a decision is reverted. What Nova
     cannot stop is followed to its end. Taking it back has no effect once it was acted on. May be
@@ -216,7 +217,7 @@ class ServerLiveMigrationSpec(ActionSpec):
     block_migration: BlockMigration = BlockMigration.AUTO
     """Whether local disks are copied. `Auto`: Nova looks whether the hosts share storage.
     `Always`: copy. `Never`: do not, the hosts share storage."""
-    disk_over_commit: bool | None = None
+    disk_over_commit: Flag | None = None
     """True lets the copied disks claim more space than the new host has free. Only with
     `blockMigration` `Always` or `Never`; the request then goes out at microversion 2.24, the
     last that knows the option. Default: not sent."""
