@@ -18,11 +18,14 @@ from typing import Any, get_type_hints
 from serveractions import logs
 from serveractions.app import Operator
 from serveractions.config import Config
+from serveractions.handlers import WatchEndedError
 from serveractions.kube.cluster import UnsuitableClusterError
 
 PREFIX = "SERVERACTIONS_"
 UNSUITABLE = 2
 """Exit code: a person has to do something before the operator can run."""
+BLIND = 1
+"""Exit code: it cannot watch any more; the next process may, or says what keeps it from that."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,6 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UnsuitableClusterError as error:
         logging.getLogger(__name__).error("%s", error)  # noqa: TRY400 - it says what to do
         return UNSUITABLE
+    except WatchEndedError as error:
+        logging.getLogger(__name__).error("%s", error)  # noqa: TRY400 - kopf has logged the rest
+        return BLIND
     return 0
 
 

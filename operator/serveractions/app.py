@@ -24,12 +24,13 @@ from serveractions.core.engine import Engine, Ports, Timing
 from serveractions.core.errors import ApiUnavailable
 from serveractions.core.inbox import Inbox
 from serveractions.core.issue import Bounds
-from serveractions.health import Health
+from serveractions.health import Health, at_most
 from serveractions.kube import cluster
 from serveractions.kube.client import Api
 from serveractions.kube.events import KubeEvents
 from serveractions.kube.lease import SlotLeases
 from serveractions.kube.lease_record import KubeLeases
+from serveractions.kube.pulse import WatchPulse
 from serveractions.kube.secrets import KubeSecrets
 from serveractions.kube.status import KubeObjects
 from serveractions.metrics import Metrics
@@ -143,10 +144,11 @@ class Operator:
             timing=_timing(config),
             workers=config.workers,
         )
-        registry = handlers.build_registry(Watched(engine), login=api.credentials)
+        pulse = WatchPulse(clock=asyncio.get_running_loop().time)
+        registry = handlers.build_registry(Watched(engine), login=api.credentials, pulse=pulse)
         settings = kopf.OperatorSettings()
         kopf_settings.configure(settings, config)
-        health = self._health(inbox, leases, poller)
+        health = self._health(inbox, leases, poller, api, pulse)
         port = await health.start(config.probe_address, config.probe_port)
         log.info("probes and metrics are served on %s:%s", config.probe_address, port)
         engine.start()
@@ -177,10 +179,25 @@ class Operator:
             await connections.close()
             await health.stop()
 
-    def _health(self, inbox: Inbox, leases: SlotLeases, poller: SharedPoller) -> Health:
-        def poller_turns() -> str | None:
-            idle = asyncio.get_running_loop().time() - poller.heartbeat
-            return f"no turn for {idle:.0f} s" if idle > STUCK else None
+    def _health(
+        self,
+        inbox: Inbox,
+        leases: SlotLeases,
+        poller: SharedPoller,
+        api: Api,
+        pulse: WatchPulse,
+    ) -> Health:
+        def poller_idle() -> float:
+            return asyncio.get_running_loop().time() - poller.heartbeat
+
+        # While the API server is away, workers and watches wait for it. A new process could do no
+        # more, and would not know what this one has still to record.
+
+        def waiting() -> float:
+            return min(inbox.queue.overdue(), api.answering())
+
+        def blind() -> float:
+            return min(pulse.silence(), api.answering())
 
         def watching() -> str | None:
             return None if self._watching.is_set() else "the watches have not begun"
@@ -189,13 +206,14 @@ class Operator:
             # A standby is ready too: it knows all Leases and would take them over.
             return None if leases.settled else "not every Lease has been looked at yet"
 
-        def working() -> str | None:
-            late = inbox.queue.overdue()
-            return f"an object has been due for {late:.0f} s" if late > STUCK else None
-
         self._metrics.known.set_function(lambda: len(inbox))
+        self._metrics.watch_silence.set_function(pulse.silence)
         return Health(
-            live={"poller": poller_turns, "workers": working},
+            live={
+                "poller": at_most(STUCK, poller_idle, "no turn for {:.0f} s"),
+                "workers": at_most(STUCK, waiting, "an object has been due for {:.0f} s"),
+                "watch": at_most(kopf_settings.SILENT, blind, "no answer to one for {:.0f} s"),
+            },
             ready={"watch": watching, "lease": leasing},
             metrics=self._metrics,
         )

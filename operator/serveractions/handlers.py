@@ -11,14 +11,23 @@ import threading
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any, Protocol
 
+import aiohttp
 import kopf
 
 from serveractions.api.kinds import GROUP, KINDS, VERSION
 from serveractions.config import Config
 from serveractions.kube.client import Credentials
+from serveractions.kube.pulse import WatchPulse
 from serveractions.kube.task_scope import TaskScope, outside
 
 log = logging.getLogger(__name__)
+
+LOGIN_PAUSE = 5.0
+"""Seconds between two logins: a 401 is answered with one, for as long as it lasts."""
+
+
+class WatchEndedError(Exception):
+    """A watch cannot go on: the process has to end, since it would see nothing any more."""
 
 
 class WatchInbox(Protocol):
@@ -34,20 +43,22 @@ class WatchInbox(Protocol):
 
 
 def build_registry(
-    inbox: WatchInbox, *, login: Callable[[], Awaitable[Credentials]]
+    inbox: WatchInbox, *, login: Callable[[], Awaitable[Credentials]], pulse: WatchPulse
 ) -> kopf.OperatorRegistry:
     """Return the registry with all handlers; nothing of kopf is global.
 
     Args:
         inbox: Filled by the watches.
         login: Returns fresh credentials; asked at the start and at each 401 of the API server.
+        pulse: Told when watches are answered.
     """
     registry = kopf.OperatorRegistry()
     ours = outside()  # tasks that the inbox starts are not kopf's, and do not end with it
+    logins = _Logins(login, pulse)
 
-    @kopf.on.login(registry=registry, backoff=5)
-    async def log_in(**_: Any) -> kopf.ConnectionInfo:
-        return _connection(await login())
+    @kopf.on.login(registry=registry, backoff=LOGIN_PAUSE)
+    async def log_in(**_: Any) -> kopf.AiohttpSession:
+        return await logins.next()
 
     for kind in KINDS:
 
@@ -58,17 +69,42 @@ def build_registry(
     return registry
 
 
-def _connection(login: Credentials) -> kopf.ConnectionInfo:
-    return kopf.ConnectionInfo(
-        server=login.server,
-        scheme=login.scheme,
-        token=login.token,
-        ca_path=login.ca_path,
-        certificate_path=login.certificate_path,
-        private_key_path=login.private_key_path,
-        insecure=login.insecure,
-        proxy_url=login.proxy_url,
-    )
+class _Logins:
+    """Gives kopf a session for each login.
+
+    kopf takes credentials that were refused once for bad ones, and ends when it gets the same
+    again. But an API server that comes up, or has lost its etcd, answers 401 to good ones. No two
+    sessions are the same, so that kopf tries again until it is answered.
+    """
+
+    def __init__(self, login: Callable[[], Awaitable[Credentials]], pulse: WatchPulse) -> None:
+        self._login = login
+        self._pulse = pulse
+        self._earliest = 0.0
+
+    async def next(self) -> kopf.AiohttpSession:
+        """Log in, not sooner than a while after the last time."""
+        loop = asyncio.get_running_loop()
+        await asyncio.sleep(self._earliest - loop.time())
+        self._earliest = loop.time() + LOGIN_PAUSE
+        login = await self._login()
+        info = kopf.ConnectionInfo(
+            server=login.server,
+            scheme=login.scheme,
+            token=login.token,
+            ca_path=login.ca_path,
+            certificate_path=login.certificate_path,
+            private_key_path=login.private_key_path,
+            insecure=login.insecure,
+        )
+        session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, ssl=info.as_ssl_context()),
+            headers=info.as_http_headers(),
+            proxy=login.proxy_url,
+            trust_env=False,  # proxy variables are there for the clouds
+            trace_configs=[self._pulse.trace()],
+        )
+        return kopf.AiohttpSession(server=login.server, aiohttp_session=session)
 
 
 async def watch(
@@ -93,7 +129,7 @@ async def watch(
         ready: Set when the watches begin; the first lists are under way then.
 
     Raises:
-        Exception: Whatever ended a watch for good: a process that sees nothing must not live on.
+        WatchEndedError: A watch has ended for good: a process that sees nothing must not live on.
     """
 
     async def begin() -> Collection[asyncio.Task[Any]]:
@@ -119,10 +155,11 @@ async def watch(
         await asyncio.wait(tasks)
     finally:
         await scope.end(first=lambda task: task.get_name().startswith("watcher for "))
-    for task in ended:
-        task.result()
+    for error in (task.exception() for task in ended if not task.cancelled()):
+        if error is not None:  # kopf has logged where it comes from
+            raise WatchEndedError(f"a watch has ended for good: {error}") from error
     if not stop.is_set():
-        raise RuntimeError("kopf stopped watching without saying why")
+        raise WatchEndedError("kopf stopped watching without saying why")
 
 
 def _take_back_signals(stop: asyncio.Event) -> None:

@@ -16,6 +16,22 @@ Check = Callable[[], str | None]
 """Returns None when all is well, else what is wrong."""
 
 
+def at_most(limit: float, measure: Callable[[], float], wrong: str) -> Check:
+    """Return a check of how long something has lasted.
+
+    Args:
+        limit: Seconds that are still well.
+        measure: Returns the seconds until now.
+        wrong: What to say where it is more, with a place for the seconds.
+    """
+
+    def check() -> str | None:
+        seconds = measure()
+        return wrong.format(seconds) if seconds > limit else None
+
+    return check
+
+
 class Health:
     """Serves `/livez`, `/readyz` and `/metrics`.
 

@@ -11,6 +11,13 @@ from serveractions.api.kinds import GROUP, KINDS, VERSION
 from serveractions.config import Config
 from serveractions.kube.paths import UNFINISHED
 
+SERVER_TIMEOUT = 300
+"""Seconds after which the API server ends a watch, and kopf asks anew."""
+INACTIVITY = 70
+"""Seconds without a bookmark after which kopf takes a watch for dead and asks anew."""
+SILENT = SERVER_TIMEOUT + INACTIVITY + 60
+"""Seconds after which a watch that lives has been answered, with a minute to spare."""
+
 
 def configure(settings: kopf.OperatorSettings, config: Config) -> None:
     """Set every setting that matters here. kopf takes a misspelled name silently: a test looks."""
@@ -34,11 +41,11 @@ def configure(settings: kopf.OperatorSettings, config: Config) -> None:
 
     # A stuck stream is ended by the server, and by the client where the server is gone. Whole
     # numbers: a float would be sent as "300.0", which the API server refuses.
-    settings.watching.server_timeout = 300
-    settings.watching.client_timeout = 310
+    settings.watching.server_timeout = SERVER_TIMEOUT
+    settings.watching.client_timeout = SERVER_TIMEOUT + 10
     settings.watching.connect_timeout = 10
     # Bookmarks come once a minute; a stream without any is taken for dead.
-    settings.watching.inactivity_timeout = 70
+    settings.watching.inactivity_timeout = INACTIVITY
     # Longer than the default 0.1 s: an API server that is coming up is not knocked down again.
     settings.watching.reconnect_backoff = 1
     # Lists arrive in pages, so that a start over thousands of objects needs little memory.
@@ -56,9 +63,9 @@ def configure(settings: kopf.OperatorSettings, config: Config) -> None:
     # Short requests only (lists and discovery): a hung one is given up and tried again.
     settings.networking.request_timeout = 30
     settings.networking.connect_timeout = 5
-    settings.networking.error_backoffs = (1, 2, 4, 8, 15)
-    # Proxy variables are there for the clouds; the API server is not behind them.
-    settings.networking.trust_env = False
+    # An API server that answers 5xx or 403 (it comes up, its etcd is away) ends the process only
+    # after ten minutes: a new process could do no more, and would know less.
+    settings.networking.error_backoffs = (1, 2, 4, *[5] * 118)
 
     # kopf may not kill the process: a request that was begun is finished and recorded first. The
     # pod's terminationGracePeriodSeconds is the last resort.

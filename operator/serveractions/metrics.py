@@ -27,6 +27,12 @@ class Metrics:
             "Unfinished objects that this process knows.",
             registry=self.registry,
         )
+        self.watch_silence = Gauge(
+            "serveractions_watch_silence_seconds",
+            "For how long the watch that waits longest has had no answer; it is asked anew every"
+            " five minutes.",
+            registry=self.registry,
+        )
         self.lag = Histogram(
             "serveractions_event_loop_lag_seconds",
             "How late the event loop runs what is due.",

@@ -5,6 +5,7 @@ import json
 import logging
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import kopf
@@ -26,6 +27,7 @@ from serveractions.kube.client import Api, ApiRefused
 from serveractions.kube.events import KubeEvents
 from serveractions.kube.lease import SlotLeases
 from serveractions.kube.lease_record import KubeLeases
+from serveractions.kube.pulse import WatchPulse
 from serveractions.kube.secrets import KubeSecrets
 from serveractions.kube.status import KubeObjects
 
@@ -102,7 +104,9 @@ async def test_the_operator_can_watch_every_kind_without_being_refused_anything(
 
     config, settings = Config(), kopf.OperatorSettings()
     kopf_settings.configure(settings, config)
-    registry = handlers.build_registry(Inbox(), login=api.credentials)
+    registry = handlers.build_registry(
+        Inbox(), login=api.credentials, pulse=WatchPulse(clock=monotonic)
+    )
     stop, ready = asyncio.Event(), asyncio.Event()
     with caplog.at_level(logging.WARNING, logger="kopf"):
         watching = asyncio.create_task(

@@ -7,6 +7,7 @@ import re
 import signal
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from time import monotonic
 from typing import Any
 
 import kopf
@@ -20,6 +21,7 @@ from serveractions.api.resource import Resource
 from serveractions.api.status import Phase
 from serveractions.config import Config
 from serveractions.kube.client import Api
+from serveractions.kube.pulse import WatchPulse
 from serveractions.kube.status import KubeObjects
 
 
@@ -62,7 +64,9 @@ async def watching(api: Api, *namespaces: str) -> AsyncIterator[Recorder]:
     config = Config(watch_namespaces=namespaces)
     settings = kopf.OperatorSettings()
     kopf_settings.configure(settings, config)
-    registry = handlers.build_registry(inbox, login=api.credentials)
+    registry = handlers.build_registry(
+        inbox, login=api.credentials, pulse=WatchPulse(clock=monotonic)
+    )
     task = asyncio.create_task(
         handlers.watch(config=config, registry=registry, settings=settings, stop=stop, ready=ready)
     )
@@ -169,7 +173,9 @@ async def test_sigterm_means_stop_and_nothing_more(api: Api) -> None:
     stop, ready = asyncio.Event(), asyncio.Event()
     config, settings = Config(), kopf.OperatorSettings()
     kopf_settings.configure(settings, config)
-    registry = handlers.build_registry(Recorder(), login=api.credentials)
+    registry = handlers.build_registry(
+        Recorder(), login=api.credentials, pulse=WatchPulse(clock=monotonic)
+    )
     task = asyncio.create_task(
         handlers.watch(config=config, registry=registry, settings=settings, stop=stop, ready=ready)
     )
@@ -188,7 +194,9 @@ async def test_a_watch_that_is_refused_ends_with_an_error(
     kopf_settings.configure(settings, config)
     settings.networking.error_backoffs = ()
     settings.watching.field_selectors["serveractions.dev", "v1alpha1", "serverbackups"] = "no=thing"
-    registry = handlers.build_registry(Recorder(), login=api.credentials)
+    registry = handlers.build_registry(
+        Recorder(), login=api.credentials, pulse=WatchPulse(clock=monotonic)
+    )
     async with asyncio.timeout(20):
         with pytest.raises(Exception, match="no"):  # whatever kopf raises; it is not swallowed
             await handlers.watch(

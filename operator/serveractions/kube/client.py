@@ -5,6 +5,7 @@ memory for each object and would drop what they do not know. What the library is
 hard: kubeconfigs, their credential plugins, and service-account tokens that are renewed on disk.
 """
 
+import asyncio
 import json
 import logging
 from collections.abc import Mapping
@@ -29,6 +30,8 @@ JSON = "application/json"
 CONNECT_TIMEOUT = 5.0
 REQUEST_TIMEOUT = 30.0
 """Seconds for connecting, and for the whole of one request."""
+GAP = 60.0
+"""Seconds without an answer after which the API server counts as away; Leases ask more often."""
 UNLIMITED = 0
 """Connections: the number of workers bounds them, and a Lease must never wait for a free one."""
 
@@ -101,6 +104,8 @@ class Api:
         self._client.user_agent = "serveractions"
         # How far the API server's clock is ahead of ours, from the Date of its last answer.
         self._ahead = timedelta(0)
+        # When it last did what it was asked for, and since when without a gap.
+        self._answered = self._answering = asyncio.get_running_loop().time()
 
     @classmethod
     async def connect(cls, kubeconfig: str | None) -> Self:
@@ -113,6 +118,11 @@ class Api:
     async def close(self) -> None:
         """Close the connections."""
         await self._client.close()
+
+    def answering(self) -> float:
+        """Return for how many seconds the API server has been answering, without a gap."""
+        now = asyncio.get_running_loop().time()
+        return now - self._answering if now - self._answered < GAP else 0.0
 
     def server_time(self) -> datetime:
         """Return the API server's clock, to a second or two."""
@@ -181,6 +191,7 @@ class Api:
             raise ApiUnavailable(f"no answer to {method} {path}: {_describe(error)}") from error
         self._set_clock(answer.getheader("Date"))
         if OK <= status < REDIRECT:
+            self._note_answer()
             return _parse(text, f"{method} {path}")
         if status == UNAUTHORIZED:
             await self._renew()
@@ -199,6 +210,12 @@ class Api:
         """
         query = {"fieldValidation": "Strict", "fieldManager": "serveractions"}
         return await self.request("PATCH", path, query=query, body=body, content_type=MERGE_PATCH)
+
+    def _note_answer(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if now - self._answered >= GAP:
+            self._answering = now
+        self._answered = now
 
     def _set_clock(self, date: str | None) -> None:
         try:

@@ -207,3 +207,27 @@ async def test_an_unavailable_server_is_not_called_unsuitable(
     server.answers(503)
     with caplog.at_level(logging.WARNING), pytest.raises(ApiUnavailable):
         await cluster.check(api)
+
+
+async def test_an_api_server_that_has_been_away_answers_since_it_came_back(
+    api: Api, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop, ahead = asyncio.get_running_loop(), 0.0
+    true_time = loop.time
+    monkeypatch.setattr(loop, "time", lambda: true_time() + ahead)
+
+    for ahead in (30.0, 60.0, 90.0):  # noqa: B007 - the clock reads it
+        await api.get("/version")
+    assert api.answering() == pytest.approx(90, abs=5)
+
+    ahead = 200.0
+    assert api.answering() == 0, "no answer for more than a minute"
+    server.answers(503)
+    with pytest.raises(ApiUnavailable):
+        await api.get("/version")
+    assert api.answering() == 0, "it has not done what it was asked for"
+
+    server.answers(200, {})
+    await api.get("/version")
+    ahead = 240.0
+    assert api.answering() == pytest.approx(40, abs=5)
