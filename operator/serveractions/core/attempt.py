@@ -75,6 +75,8 @@ class Attempt:
         )
         if not isinstance(issued, Unknown):
             memory.answered = attempt
+        if isinstance(issued, Answered):
+            self._recorder.sent(claimed, issued.reply.request_id)
         memory.retry_after = None
         match issued:
             case Answered(replies.StepDown()):

@@ -32,6 +32,10 @@ class Ledger:
         self._put(self._owners, status.refused_request_ids, NOBODY)
         self._put(self._doubtful, status.candidate_request_ids, resource.uid)
 
+    def sent(self, resource: Resource, request_id: str | None) -> None:
+        """Take in what Nova has just answered to an object, which may be deleted by now."""
+        self._put(self._owners, filter(None, (request_id,)), resource.uid)
+
     def unowned(self, records: Iterable[InstanceAction], *, but_by: str) -> list[InstanceAction]:
         """Return the records that no object is known to own.
 

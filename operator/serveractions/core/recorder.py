@@ -50,6 +50,10 @@ class Recorder:
         self._inbox.remember(stored)
         return stored
 
+    def sent(self, resource: Resource, request_id: str | None) -> None:
+        """Remember whose a request is, whatever becomes of the object before that is written."""
+        self._ledger.sent(resource, request_id)
+
     async def write(self, resource: Resource, status: Status) -> Resource:
         """Write `status` if it says anything new, and tell of the transition.
 

@@ -77,6 +77,27 @@ async def test_a_process_that_lives_through_a_restore_of_etcd_sends_nothing_twic
     assert len(process.faults.calls) < 20, "it is not at work on it for ever"
 
 
+@pytest.mark.parametrize(
+    "kind", ["ServerLiveMigration", "ServerStateReset", "ServerPasswordChange", "ServerBackup"]
+)
+async def test_a_request_of_an_object_that_was_deleted_before_the_answer_is_no_namesakes(
+    world: World, kind: str
+) -> None:
+    first = world.create(kind)
+    await world.process(
+        prepare=lambda faults: faults.plan("cloud.send", "after", lambda: world.store.remove(first))
+    )
+    await asyncio.sleep(1)
+    assert "LeftRunning" in world.told(first)
+    second = world.create(kind)
+
+    status = await world.until_finished(second)
+
+    assert never_blamed(status), status.message
+    action = world.resource(second).kind.action
+    assert [world.nova.times(key.uid, action) for key in (first, second)] == [1, 1]
+
+
 async def test_an_object_of_which_a_long_wait_is_stored_is_not_sent_again_either(
     world: World,
 ) -> None:
