@@ -24,6 +24,7 @@ from serveractions.core.engine import Engine, Ports, Timing
 from serveractions.core.errors import ApiUnavailable
 from serveractions.core.inbox import Inbox
 from serveractions.core.issue import Bounds
+from serveractions.handlers import WatchEndedError
 from serveractions.health import Health, at_most
 from serveractions.kube import cluster
 from serveractions.kube.client import Api
@@ -41,6 +42,10 @@ CLUSTER_RETRY = 2.0
 """Seconds between looks at an API server that does not answer yet."""
 EVENTS_GRACE = 5.0
 """Seconds that Events still in the queue get at the end."""
+BRIEF = 60.0
+"""Seconds of watching that are so few that the next failure counts as the same one."""
+MOST_BRIEF = 10
+"""So many of them in a row end the process."""
 STUCK = 120.0
 """Seconds without a turn of its wheel after which a part counts as stuck."""
 
@@ -146,8 +151,6 @@ class Operator:
         )
         pulse = WatchPulse(clock=asyncio.get_running_loop().time)
         registry = handlers.build_registry(Watched(engine), login=api.credentials, pulse=pulse)
-        settings = kopf.OperatorSettings()
-        kopf_settings.configure(settings, config)
         health = self._health(inbox, leases, poller, api, pulse)
         port = await health.start(config.probe_address, config.probe_port)
         log.info("probes and metrics are served on %s:%s", config.probe_address, port)
@@ -161,13 +164,7 @@ class Operator:
                 engine.sweep(),
                 engine.relist(),
                 self._metrics.watch_lag(),
-                handlers.watch(
-                    config=config,
-                    registry=registry,
-                    settings=settings,
-                    stop=self._stop,
-                    ready=self._watching,
-                ),
+                self._watch(api, registry),
             ):
                 await self._stop.wait()
                 log.info("stopping: what was sent is recorded, nothing new is sent")
@@ -178,6 +175,34 @@ class Operator:
             await poller.close()
             await connections.close()
             await health.stop()
+
+    async def _watch(self, api: Api, registry: kopf.OperatorRegistry) -> None:
+        """Watch, and begin anew where kopf cannot go on, so that nothing is lost that only this
+        process knows.
+
+        Raises:
+            UnsuitableClusterError: That is why: the definitions or the rights are gone.
+            WatchEndedError: It happens again and again.
+        """
+        loop = asyncio.get_running_loop()
+        in_a_row = 0
+        while not self._stop.is_set():
+            settings, begun = kopf.OperatorSettings(), loop.time()
+            kopf_settings.configure(settings, self._config)
+            try:
+                await handlers.watch(
+                    config=self._config,
+                    registry=registry,
+                    settings=settings,
+                    stop=self._stop,
+                    ready=self._watching,
+                )
+            except WatchEndedError as error:
+                in_a_row = in_a_row + 1 if loop.time() - begun < BRIEF else 1
+                if in_a_row == MOST_BRIEF:
+                    raise
+                log.warning("%s; the watches begin anew", error)
+                await self._wait_for_cluster(api)
 
     def _health(
         self,

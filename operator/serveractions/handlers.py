@@ -155,9 +155,9 @@ async def watch(
         await asyncio.wait(tasks)
     finally:
         await scope.end(first=lambda task: task.get_name().startswith("watcher for "))
-    for error in (task.exception() for task in ended if not task.cancelled()):
-        if error is not None:  # kopf has logged where it comes from
-            raise WatchEndedError(f"a watch has ended for good: {error}") from error
+    errors = [task.exception() for task in (*ended, *tasks) if not task.cancelled()]
+    for error in filter(None, errors):  # kopf has logged where it comes from
+        raise WatchEndedError(f"a watch has ended for good: {error}") from error
     if not stop.is_set():
         raise WatchEndedError("kopf stopped watching without saying why")
 

@@ -8,6 +8,7 @@ hard: kubeconfigs, their credential plugins, and service-account tokens that are
 import asyncio
 import json
 import logging
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -44,6 +45,9 @@ TOO_LARGE = 413
 INVALID = 422
 TOO_MANY_REQUESTS = 429
 SERVER_ERROR = 500
+
+QUOTED = re.compile(r'"(?:[^"\\]|\\.){200,}"')
+"""A text in quotation marks that is longer than any name."""
 
 Json = dict[str, Any]
 
@@ -167,7 +171,7 @@ class Api:
             seconds: The longest that the whole exchange may take.
 
         Raises:
-            Conflict, ObjectGone, StatusRefused: 409, 404, and 422 or 413.
+            Conflict, ObjectGone, StatusRefused: 409, 404 of an object, and 422 or 413.
             ApiRefused: Any other answer that is a no.
             ApiUnavailable: No answer, or 5xx or 429. A write may have been done all the same.
         """
@@ -252,10 +256,12 @@ def _parse(text: bytes, what: str) -> Json:
 
 
 def _error(status: int, text: bytes, *, retry_after: str | None) -> Exception:
-    message = _message(text) or f"HTTP {status}"
+    answer = _status(text)
+    message = _shortened(answer.get("message")) or f"HTTP {status}"
     if status == CONFLICT:
         return Conflict(message)
-    if status == NOT_FOUND:
+    # Any other 404 is of a proxy, or of a path that is not served: it says nothing of an object.
+    if status == NOT_FOUND and answer.get("reason") == "NotFound":
         return ObjectGone(message)
     if status in (INVALID, TOO_LARGE):
         return StatusRefused(message)
@@ -264,14 +270,18 @@ def _error(status: int, text: bytes, *, retry_after: str | None) -> Exception:
     return ApiRefused(f"{message} (HTTP {status})", status=status)
 
 
-def _message(text: bytes) -> str:
-    """Return the message of a metav1.Status; a proxy in between may answer anything."""
+def _status(text: bytes) -> Json:
+    """Return a metav1.Status; empty for whatever else a proxy in between may answer."""
     try:
         answer = json.loads(text)
     except ValueError:
-        return ""
-    message = answer.get("message") if isinstance(answer, dict) else None
-    return message if isinstance(message, str) else ""
+        return {}
+    return answer if isinstance(answer, dict) and answer.get("kind") == "Status" else {}
+
+
+def _shortened(message: object) -> str:
+    """Return the API server's words without the whole object, which it quotes before the cause."""
+    return QUOTED.sub('"..."', message) if isinstance(message, str) else ""
 
 
 def _seconds(value: str | None) -> float | None:

@@ -5,9 +5,9 @@ import re
 from collections.abc import Sequence
 
 from serveractions.api.kinds import GROUP, KINDS
-from serveractions.core.errors import ApiUnavailable, ObjectGone
+from serveractions.core.errors import ApiUnavailable
 from serveractions.kube import paths
-from serveractions.kube.client import Api, ApiRefused
+from serveractions.kube.client import NOT_FOUND, Api, ApiRefused
 
 OLDEST = (1, 31)
 """selectableFields of custom resources are on by default from here."""
@@ -47,7 +47,9 @@ async def _check_version(api: Api) -> None:
 async def _check_discovery(api: Api) -> None:
     try:
         answer = await api.get(paths.DISCOVERY)
-    except ObjectGone:
+    except ApiRefused as error:
+        if error.status != NOT_FOUND:
+            raise
         raise UnsuitableClusterError(f"the API {GROUP} is not served; {INSTALL}") from None
     served = {resource.get("name") for resource in answer.get("resources") or ()}
     missing = [
@@ -66,6 +68,8 @@ async def _check_list(api: Api, path: str) -> None:
         try:
             await api.get(path, query={"fieldSelector": selector, "limit": "1"})
         except ApiRefused as error:
+            if error.status == NOT_FOUND:  # being deleted, or not yet established
+                raise ApiUnavailable(f"{path} is not served: {error}") from error
             if error.status == BAD_REQUEST:
                 raise UnsuitableClusterError(
                     f"the custom resource definitions are of another release ({error}); {INSTALL}"
@@ -74,5 +78,3 @@ async def _check_list(api: Api, path: str) -> None:
                 f"the operator may not list {path}: {error}; apply its RBAC rules, or name the "
                 "namespaces that it may see"
             ) from error
-        except ObjectGone as error:  # being deleted, or not yet established
-            raise ApiUnavailable(f"{path} is not served: {error}") from error

@@ -58,7 +58,13 @@ class TaskScope:
     def add(self, task: asyncio.Task[Any]) -> None:
         """Take a task in until it has ended."""
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            # Seen: the library logs it. asyncio would do so again, after the process's last words.
+            task.exception()
 
 
 def outside() -> Context:

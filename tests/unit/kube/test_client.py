@@ -1,6 +1,7 @@
 """The client against a small server of the test's own: which answer leads to which error."""
 
 import asyncio
+import json
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -76,7 +77,7 @@ users: [{{name: me, user: {{token: "{token}"}}}}]
     ("status", "error"),
     [
         (409, Conflict),
-        (404, ObjectGone),
+        (404, ApiRefused),
         (422, StatusRefused),
         (413, StatusRefused),
         (400, ApiRefused),
@@ -95,6 +96,29 @@ async def test_each_answer_becomes_the_error_that_says_what_to_do(
         await api.get("/apis/x")
     assert type(caught.value) is error
     assert len(server.requests) == 1, "nothing is repeated here"
+
+
+async def test_only_the_api_servers_own_word_counts_as_gone(api: Api, server: Server) -> None:
+    server.answers(404, {"kind": "Status", "reason": "NotFound", "message": "no such thing"})
+    with pytest.raises(ObjectGone, match="no such thing"):
+        await api.get("/apis/x")
+    for page in ({"reason": "NotFound"}, {"kind": "Status", "message": "404 page not found"}):
+        server.answers(404, page)
+        with pytest.raises(ApiRefused):
+            await api.get("/apis/x")
+
+
+async def test_a_refusal_is_told_without_the_object_that_it_quotes(
+    api: Api, server: Server
+) -> None:
+    quoted = json.dumps(json.dumps({"spec": "x" * 300, "why": 'it\'s "long"'}))
+    words = f'"" is invalid: patch: Invalid value: {quoted}: unknown field "status.new"'
+    server.answers(422, {"kind": "Status", "message": words})
+    with pytest.raises(StatusRefused) as caught:
+        await api.get("/apis/x")
+    assert str(caught.value) == (
+        '"" is invalid: patch: Invalid value: "...": unknown field "status.new"'
+    )
 
 
 async def test_the_server_says_how_long_to_wait(api: Api, server: Server) -> None:
@@ -199,6 +223,17 @@ async def test_missing_definitions_are_named_with_the_command_that_installs_them
     assert "kubectl apply -k crds/" in message
     assert "serverbackups/status" in message
     assert "serverbackups," not in message
+
+
+async def test_a_group_that_is_not_served_is_a_missing_definition(api: Api, server: Server) -> None:
+    async def handler(request: web.Request) -> web.Response:
+        if request.path == "/version":
+            return web.json_response({"gitVersion": "v1.31.0"})
+        return web.Response(status=404, text="404 page not found\n")
+
+    server.handler = handler
+    with pytest.raises(cluster.UnsuitableClusterError, match="kubectl apply -k crds/"):
+        await cluster.check(api)
 
 
 async def test_an_unavailable_server_is_not_called_unsuitable(

@@ -1,6 +1,7 @@
 """A scope ends what was started in it, whoever holds it, and nothing else."""
 
 import asyncio
+import gc
 from typing import Any
 
 import pytest
@@ -115,3 +116,20 @@ async def test_two_scopes_do_not_end_each_others_tasks() -> None:
     assert not others.done()
     await other.end(first=nobody)
     assert others.done()
+
+
+async def test_the_error_of_a_task_that_nobody_waits_for_is_not_told_by_asyncio(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def fail() -> None:
+        raise ValueError
+
+    async def work() -> None:
+        asyncio.create_task(fail())  # noqa: RUF006 - nobody keeps it: that is the point
+        await asyncio.sleep(0)
+
+    scope = TaskScope()
+    await scope.run(work())
+    await scope.end(first=nobody)
+    gc.collect()
+    assert "never retrieved" not in caplog.text
