@@ -7,6 +7,7 @@ never done from memory: deciding that a request was sent, and deciding that it w
 
 import asyncio
 import logging
+from dataclasses import replace
 
 from serveractions.api.resource import Key, Resource
 from serveractions.api.status import Phase
@@ -107,7 +108,13 @@ class Lifecycle:
         elif delay is not None:
             self._inbox.queue.add(key, delay)
 
-    async def _step(self, entry: Entry) -> float | None:
+    async def _step(self, known: Entry) -> float | None:
+        """Take the step from the version that is known now.
+
+        A newer one that arrives meanwhile must meet a conflict: what was decided on this version
+        may not be written onto that one, which can be the claim of another process.
+        """
+        entry = replace(known)
         phase = entry.resource.status.phase
         if phase.finished:
             return None

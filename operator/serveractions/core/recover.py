@@ -135,7 +135,8 @@ class Recovery:
             }
         )
         why = "it was claimed, but the claim is not in its status any more"
-        await self._recorder.write(resource, self._searching(resource, why, status=status))
+        searching = self._searching(resource, why, status=status)
+        entry.resource = await self._recorder.write(resource, searching)
         return intent
 
     async def _absent(self, entry: Entry, intent: Intent, orphans: tuple[str, ...]) -> float | None:

@@ -150,6 +150,7 @@ class Waiting:
         resource, server_id = entry.resource, seen.server.id
         beside = tuple(self._order.holders(server_id))
         self._order.hold(resource.key, server_id)
+        waits = True
         try:
             stored = await self._attempt.run(
                 resource,
@@ -159,11 +160,12 @@ class Waiting:
                 memory=entry.memory,
                 beside=tuple(str(key) for key in beside),
             )
+            waits = stored.status.phase.waiting
         finally:
-            if entry.resource.status.phase.waiting:
+            if waits:
                 self._recorder.wake(server_id)  # others first: this object waits, it is not woken
                 self._stand(resource, server_id)
-        if stored.status.phase.waiting:
+        if waits:
             return self._delay(entry, entry.memory.retry_after)
         self._recorder.note_beside(stored, beside)
         entry.memory.tries = 0

@@ -3,6 +3,7 @@ nothing says so itself.
 """
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 
@@ -72,6 +73,28 @@ async def test_an_object_that_changed_since_it_was_looked_at_is_looked_at_again(
     assert world.sent(key) == 1
     assert process.faults.calls.count("cloud.send") == 1
     assert world.status(key).observed_generation == 2
+
+
+async def test_what_was_decided_before_another_process_claimed_is_not_written_onto_its_claim(
+    world: World,
+) -> None:
+    def slow_at(call: str, seconds: float) -> Callable[[Faults], None]:
+        return lambda faults: faults.plan(call, "before", lambda: asyncio.sleep(seconds))
+
+    def first(faults: Faults) -> None:
+        slow_at("objects.mark", 2)(faults)  # and then the Lease is another process's
+        slow_at("cloud.send", 6)(faults)
+
+    key = world.create("ServerMigration")
+    await world.process("first", prepare=first)
+    await asyncio.sleep(1)
+    await world.process("second", prepare=slow_at("cloud.migrations", 4))
+    await world.until_phase(key, Phase.RUNNING)
+
+    intent = world.status(key).intent
+    assert world.sent(key) == 1
+    assert intent is not None
+    assert (intent.attempt, intent.holder) == (2, "second"), "the first attempt was another's"
 
 
 @pytest.mark.parametrize("write", ["objects.mark", "objects.write_status"])
