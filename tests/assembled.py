@@ -8,7 +8,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +17,7 @@ from typing import Any
 
 import requests
 
+import secrecy
 from fakes.cloud import remote
 from fakes.cloud.remote import FakeCloud
 from kube_world import new_namespace
@@ -169,12 +170,13 @@ def running(
         )
         with _process(supervisor, operator):
             pid = supervisor.pid(operator.name)
-            probes = f"http://127.0.0.1:{_flag(operator, '--probe-port')}"
+            probes = operator_process.probes(operator)
             with requests.Session() as session:
                 session.trust_env = False
                 session.verify = str(kubernetes.authority)
                 session.headers["Authorization"] = f"Bearer {kubernetes.credentials.admin_token}"
                 yield Assembled(kubernetes, fake, Operator(pid, probes), namespace, session)
+            secrecy.keep_metrics(supervisor.logs, operator.name, probes)
             _stop_in_good_order(pid, operator)
 
 
@@ -195,11 +197,6 @@ def _create_secret(kubernetes: ControlPlane, namespace: str, name: str, clouds_y
         "stringData": {"clouds.yaml": clouds_yaml},
     }
     kubernetes.kubectl("create", "-f", "-", stdin=json.dumps(secret))
-
-
-def _flag(process: Process, flag: str) -> str:
-    argv: Sequence[str | Path] = process.argv
-    return str(argv[argv.index(flag) + 1])
 
 
 def _stop_in_good_order(pid: int, process: Process) -> None:

@@ -1,21 +1,36 @@
 """The API server's own account of who wrote what: its audit log, of writes only.
 
-Counting what a client believes to have sent would miss what a library sends on its own.
+Counting what a client believes to have sent would miss what a library sends on its own. Of what the
+operator writes the content is kept too, so that it can be searched after the object is gone.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
+from serveractions.api.kinds import GROUP
+
+WRITING = ["create", "update", "patch", "delete", "deletecollection"]
 POLICY = {
     "apiVersion": "audit.k8s.io/v1",
     "kind": "Policy",
     "omitStages": ["RequestReceived"],
     "rules": [
-        {"level": "Metadata", "verbs": ["create", "update", "patch", "delete", "deletecollection"]},
+        {
+            "level": "Request",
+            "verbs": WRITING,
+            "resources": [
+                {"group": GROUP},
+                {"group": "", "resources": ["events"]},
+                {"group": "events.k8s.io"},
+                {"group": "coordination.k8s.io"},
+            ],
+        },
+        {"level": "Metadata", "verbs": WRITING},
         {"level": "None"},
     ],
 }
@@ -54,21 +69,24 @@ class Audit:
 
     def writes(self, *, user: str) -> list[Write]:
         """Return all writes of a user so far, in order; those under way are not there yet."""
-        found = []
+        return [_write(event) for event in self._events() if event["user"]["username"] == user]
+
+    def events(self, *, agent: str) -> Iterator[dict[str, Any]]:
+        """Yield all writes of a client so far, as the API server noted them."""
+        for event in self._events():
+            if event.get("userAgent") == agent:
+                yield event
+
+    def _events(self) -> Iterator[dict[str, Any]]:
         with self._log.open() as log:
             for line in log:
                 if not line.endswith("\n"):
                     break  # it is just being written
-                event = json.loads(line)
-                if event["user"]["username"] == user:
-                    found.append(_write(event))
-        return found
+                yield json.loads(line)
 
 
-def _write(event: dict[str, object]) -> Write:
+def _write(event: dict[str, Any]) -> Write:
     target, answer = event.get("objectRef") or {}, event.get("responseStatus") or {}
-    assert isinstance(target, dict)
-    assert isinstance(answer, dict)
     return Write(
         agent=str(event.get("userAgent", "")),
         verb=str(event["verb"]),

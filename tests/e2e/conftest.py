@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+import secrecy
+from audit import Audit
 from e2e.runner import Runner
 from e2e.world import World
 from local_stack import operator_process, stack
@@ -18,14 +20,20 @@ ROOT = Path(__file__).parents[2]
 def world(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[World]:
-    """A real Kubernetes, a real Nova and the operator; at the end it must stop in good order."""
-    with stack.running(progress=Silent(), crds=[ROOT / "crds"]) as running:
+    """A real Kubernetes, a real Nova and the operator; at the end it must stop in good order, and
+    nothing that it wrote may hold a secret.
+    """
+    audit = Audit(tmp_path_factory.mktemp("audit"))
+    with stack.running(
+        progress=Silent(), crds=[ROOT / "crds"], apiserver_flags=audit.flags
+    ) as running:
         operator_process.install_namespace(running.kubernetes)
         made = World(running)
         try:
             made.start_operator()
             yield made
             made.stop_operator()
+            secrecy.check(running.kubernetes, audit, passwords=running.openstack.passwords)
         finally:
             if request.session.testsfailed:
                 kept = tmp_path_factory.mktemp("e2e") / "logs"

@@ -10,6 +10,7 @@ from typing import Any
 
 import requests
 
+import secrecy
 from local_stack import operator_process, servers
 from local_stack.servers import ServerFactory
 from local_stack.stack import Stack
@@ -44,6 +45,7 @@ class World:
     _lock: threading.RLock = field(default_factory=threading.RLock)
     _settings: dict[str, str] | None = None
     """With which the operator runs; None while it does not."""
+    _probes: str = ""
 
     def connection(self, cloud: str = "admin") -> Any:
         """Return an openstacksdk connection, logged in once for all cases."""
@@ -83,17 +85,19 @@ class World:
         changed = {_flag(name): str(value) for name, value in (settings or {}).items()}
         supervisor, plane = self.stack.supervisor, self.stack.kubernetes
         self._settings = {**SETTINGS, **changed}
-        supervisor.start(
-            operator_process.process(supervisor, plane, name=OPERATOR, flags=self._settings)
-        )
+        operator = operator_process.process(supervisor, plane, name=OPERATOR, flags=self._settings)
+        supervisor.start(operator)
+        self._probes = operator_process.probes(operator)
 
     def kill_operator(self) -> None:
         """End the operator without any warning."""
+        self._keep_metrics()
         self.stack.supervisor.kill(OPERATOR)
         self._settings = None
 
     def stop_operator(self) -> None:
         """End the operator as a kubelet does, and check that it went in good order."""
+        self._keep_metrics()
         supervisor = self.stack.supervisor
         pid = supervisor.pid(OPERATOR)
         os.kill(pid, signal.SIGTERM)
@@ -106,6 +110,9 @@ class World:
         self._settings = None
         ended = (seen.si_code, seen.si_status)
         assert ended == (os.CLD_EXITED, 0), f"ended with {ended} after SIGTERM: see {process.log}"
+
+    def _keep_metrics(self) -> None:
+        secrecy.keep_metrics(self.stack.supervisor.logs, OPERATOR, self._probes)
 
 
 def _ready(connection: Any) -> Any:

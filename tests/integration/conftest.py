@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import secrecy
 from audit import Audit
 from local_stack import stack
 from local_stack.kubernetes import ControlPlane
@@ -31,3 +32,4 @@ def kubernetes(audit: Audit) -> Iterator[ControlPlane]:
         apiserver_flags=audit.flags,
     ) as running:
         yield running.kubernetes
+        secrecy.check(running.kubernetes, audit)

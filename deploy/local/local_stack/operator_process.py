@@ -44,6 +44,7 @@ def process(
         "kubeconfig": str(kubernetes.kubeconfig),
         "identity": name,
         "probe-port": str(port),
+        "log-level": "debug",  # what a library prints there counts: tests search it for secrets
         **(flags or {}),
     }
     return Process(
@@ -60,6 +61,11 @@ def process(
         awaited="to hold its Leases",
         grace=90.0,
     )
+
+
+def probes(operator: Process) -> str:
+    """Return where a process that `process` described serves its probes and metrics."""
+    return f"http://127.0.0.1:{operator.argv[operator.argv.index('--probe-port') + 1]}"
 
 
 def _answers(url: str) -> bool:
