@@ -396,3 +396,70 @@ async def test_a_password_that_is_not_there_yet_is_waited_for() -> None:
             await connections.password("ns", "openstack", "key")
         with pytest.raises(SecretMissing):
             await connections.password("ns", "other", "key")
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        {"serveractions.dev/usable-as": "Password"},
+        {"serveractions.dev/usable-as": ""},
+        {"serveractions.dev/usable-as": "true"},
+        {"serveractions.dev/usable_as": "password"},
+        {"usable-as": "password"},
+        {"password": "serveractions.dev/usable-as"},
+    ],
+)
+async def test_only_the_one_label_with_the_one_value_makes_a_password(
+    labels: dict[str, str],
+) -> None:
+    async with world() as (_, kube, connections, _):
+        kube.put({"key": b"s3cret"}, labels=labels)
+        with pytest.raises(InvalidCredentials, match="usable-as"):
+            await connections.password("ns", "openstack", "key")
+
+
+async def test_a_label_that_is_taken_away_counts_at_once() -> None:
+    async with world() as (_, kube, connections, _):
+        kube.put({"key": b"s3cret"}, labels=LABEL)
+        assert await connections.password("ns", "openstack", "key") == "s3cret"
+        kube.put({"key": b"s3cret"}, version="2")
+        with pytest.raises(InvalidCredentials, match="usable-as"):
+            await connections.password("ns", "openstack", "key")
+
+
+async def test_label_and_value_are_of_the_same_version_of_the_secret() -> None:
+    async with world() as (_, kube, connections, _):
+        kube.put({"key": b"for a server"}, labels=LABEL)
+        before = kube.reads
+        reading = asyncio.create_task(connections.password("ns", "openstack", "key"))
+        await asyncio.sleep(0)  # it has read the Secret
+        kube.put({"key": b"of a person"}, version="2")
+        assert await reading == "for a server"
+        assert kube.reads == before + 1
+
+
+@pytest.mark.parametrize(
+    "value", [b"\xff\xfes3cret", b"s3cret\xc3", b"\x80s3cret", b"\xed\xa0\x80s3cret"]
+)
+async def test_a_key_that_is_no_text_is_refused_without_being_shown(value: bytes) -> None:
+    async with world() as (_, kube, connections, _):
+        kube.put({"key": value}, labels=LABEL)
+        with pytest.raises(InvalidCredentials) as caught:
+            await connections.password("ns", "openstack", "key")
+        assert "s3cret" not in str(caught.value)
+        assert caught.value.__cause__ is None
+        assert caught.value.__suppress_context__
+
+
+async def test_the_credentials_of_a_cloud_are_no_password() -> None:
+    async with world() as (_, _, connections, _):
+        with pytest.raises(InvalidCredentials, match="usable-as"):
+            await connections.password("ns", "openstack", "clouds.yaml")
+
+
+async def test_a_password_is_no_credentials_of_a_cloud() -> None:
+    async with world() as (_, kube, connections, _):
+        kube.put({"key": b"s3cret"}, labels=LABEL)
+        with pytest.raises(SecretMissing, match=r"clouds\.yaml") as caught:
+            await connections.open("ns", REF)
+        assert "s3cret" not in str(caught.value)
