@@ -13,8 +13,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from serveractions.api.spec import CloudCredentialsRef
+from serveractions.cloud.asking import Count
 from serveractions.cloud.credentials import CloudConfiguration, read_clouds
-from serveractions.cloud.login import Count, Login
+from serveractions.cloud.login import Login
 from serveractions.cloud.nova import NovaCloud
 from serveractions.cloud.tls import AuthorityFiles, Trust
 from serveractions.config import Config

@@ -1,8 +1,7 @@
 """One set of credentials at one cloud: its token, its endpoint, and requests off the event loop.
 
-openstacksdk is synchronous, so everything that it does happens in threads of the cloud's own: a
-cloud that hangs must not eat the executor that others use. A login is made anew whenever the token
-must be, so that the endpoint and the microversion of a long-lived process stay true.
+A login is made anew whenever the token must be, so that the endpoint and the microversion of a
+long-lived process stay true.
 """
 
 import asyncio
@@ -16,13 +15,12 @@ from functools import partial
 from http import HTTPStatus
 from typing import Any, Literal, TypeVar
 
-import requests
 from keystoneauth1 import exceptions as keystone
 from keystoneauth1.session import Session as KeystoneSession
-from openstack.exceptions import SDKException
 
 from serveractions.cloud import addresses, session
-from serveractions.cloud.answers import parse_json, retry_after, utc, words
+from serveractions.cloud.answers import parse_json, utc, words
+from serveractions.cloud.asking import REFUSAL_PAUSE, REFUSED, Asking, Count, CredentialsRefused
 from serveractions.cloud.credentials import CloudConfiguration
 from serveractions.cloud.discovery import find_glance, find_nova
 from serveractions.config import Config
@@ -31,32 +29,7 @@ from serveractions.core.errors import CloudUnavailable, InvalidCredentials
 T = TypeVar("T")
 Service = Literal["compute", "image"]
 
-Count = Callable[[str, str], None]
-"""Takes a family of requests and the class of their answer, for metrics: never an id."""
-
 MIN_TOKEN_LIFE = timedelta(seconds=120)
-REFUSAL_PAUSE = 30.0
-"""After Keystone refused a password it is not asked again for this long: accounts get locked."""
-
-_REFUSED = (
-    "Keystone refuses the credentials (401): check user, password or application credential, and "
-    "project in the Secret"
-)
-
-_FAILURES = (
-    keystone.ClientException,
-    SDKException,
-    requests.RequestException,
-    OSError,
-    # What a cloud that answers nonsense makes of libraries that expect none.
-    ArithmeticError,
-    ValueError,
-    LookupError,
-    TypeError,
-    AttributeError,
-    RecursionError,
-)
-
 _PRINTABLE = re.compile(r"[!-~]{1,255}", re.ASCII)
 """What an id of a user or a project is made of: it goes into statuses, and is compared there."""
 
@@ -118,8 +91,8 @@ class Login:
         self.configuration = configuration
         self._config = config
         self._ca_file = ca_file
-        self._threads = threads
         self._count = count
+        self._asking = Asking(threads=threads, seconds=config.read_timeout, count=count)
         self._session: Session | None = None
         self._opened: KeystoneSession | None = None
         self._pending: asyncio.Task[Session] | None = None
@@ -139,9 +112,12 @@ class Login:
             return current
         pause = self._refused_until - time.monotonic()
         if pause > 0:
-            raise CloudUnavailable(_REFUSED, retry_after=pause)
+            raise CloudUnavailable(REFUSED, retry_after=pause)
         # All who wait share one attempt and its failure: a dead Keystone is not asked by each.
-        if self._pending is None or self._pending.done():
+        if self._pending is not None and not self._pending.done():
+            if self._asking.circuit.silent:
+                raise self._asking.circuit.left_alone()
+        else:
             self._pending = asyncio.create_task(self._begin())
             self._pending.add_done_callback(_retrieve)
         return await asyncio.shield(self._pending)
@@ -202,28 +178,11 @@ class Login:
         raise CloudUnavailable(f"{service} does not accept a new token (401)")
 
     async def _in_thread(self, service: str, call: Callable[[], T]) -> T:
-        """Run `call` in a thread of the cloud; what it raises becomes one of the core's errors."""
-        running = asyncio.get_running_loop().run_in_executor(self._threads, call)
         try:
-            async with asyncio.timeout(self._config.read_timeout):
-                return await running
-        except addresses.AddressError as error:
-            raise InvalidCredentials(f"the cloud names an address: {error}") from None
-        except keystone.Unauthorized:
-            # Nova's and Glance's own 401 do not raise: this is Keystone's.
-            self._count("identity", "4xx")
+            return await self._asking.ask(service, call)
+        except CredentialsRefused:
             self._refused_until = time.monotonic() + REFUSAL_PAUSE
-            raise CloudUnavailable(_REFUSED, retry_after=REFUSAL_PAUSE) from None
-        except keystone.HttpError as error:
-            self._count("identity", f"{error.http_status // 100}xx")
-            after = retry_after(error.response.headers) if error.response is not None else None
-            raise CloudUnavailable(
-                f"Keystone answered {error.http_status}: check auth_url if this stays",
-                retry_after=after,
-            ) from None
-        except _FAILURES as error:
-            self._count(service, "none")
-            raise CloudUnavailable(f"the {service} service: {session.reason(error)}") from None
+            raise
 
     def _log_in(self) -> Session:
         """Fetch a token and find Nova; blocking."""

@@ -31,14 +31,15 @@ MAX_VALUES = 100_000
 """Of an answer. An empty list has two bytes, and 64 of them once it is parsed: without this bound
 eight answers at once would take the pod's whole memory."""
 USER_AGENT = "serveractions"
+NO_ANSWER = "it did not answer in time"
 
 # From the inside of a chain of exceptions, the first that fits: libraries wrap a cause many times.
 _REASONS: tuple[tuple[type[BaseException], str], ...] = (
     (NameResolutionError, "its name does not resolve"),
     (ConnectionRefusedError, "it refuses connections"),
     (ssl.SSLError, "no TLS connection could be made"),
-    (requests.Timeout, "it did not answer in time"),
-    (TimeoutError, "it did not answer in time"),
+    (requests.Timeout, NO_ANSWER),
+    (TimeoutError, NO_ANSWER),
     (requests.ConnectionError, "the connection was dropped"),
 )
 

@@ -463,3 +463,51 @@ async def test_a_password_is_no_credentials_of_a_cloud() -> None:
         with pytest.raises(SecretMissing, match=r"clouds\.yaml") as caught:
             await connections.open("ns", REF)
         assert "s3cret" not in str(caught.value)
+
+
+async def test_a_silent_cloud_is_waited_for_by_one_and_costs_the_others_no_time() -> None:
+    async with world(read_timeout=0.3) as (it, _, connections, _):
+        found = await connections.open("ns", REF)
+        over = asyncio.Event()
+
+        async def never(_: web.Request) -> web.Response:
+            await over.wait()
+            return web.Response()
+
+        it.answers[f"/compute/v2.1/servers/{SERVER}"] = never
+        with pytest.raises(CloudUnavailable, match="in time"):
+            await found.find_server(ServerRef(id=SERVER))
+        begun = asyncio.get_running_loop().time()
+        for _ in range(20):
+            with pytest.raises(CloudUnavailable, match="in time") as caught:
+                await found.find_server(ServerRef(id=SERVER))
+            assert caught.value.retry_after
+        assert asyncio.get_running_loop().time() - begun < 0.2
+        assert len(it.paths()) == 1
+        over.set()
+
+
+async def test_a_cloud_that_answers_again_is_found_out_about(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("serveractions.cloud.circuit.FIRST_PAUSE", 0.1)
+    async with world(read_timeout=0.3) as (it, _, connections, _):
+        found = await connections.open("ns", REF)
+        over = asyncio.Event()
+
+        async def once(_: web.Request) -> Any:
+            await over.wait()
+            return {"server": server()}
+
+        it.answers[f"/compute/v2.1/servers/{SERVER}"] = once
+        with pytest.raises(CloudUnavailable):
+            await found.find_server(ServerRef(id=SERVER))
+        over.set()
+        async with asyncio.timeout(5):
+            while True:
+                try:
+                    await found.find_server(ServerRef(id=SERVER))
+                except CloudUnavailable:
+                    await asyncio.sleep(0.02)
+                else:
+                    break
