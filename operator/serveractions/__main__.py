@@ -17,6 +17,7 @@ from typing import Any, get_type_hints
 
 from serveractions import logs
 from serveractions.app import Operator
+from serveractions.cloud import addresses
 from serveractions.config import Config
 from serveractions.handlers import WatchEndedError
 from serveractions.kube.cluster import UnsuitableClusterError
@@ -62,7 +63,14 @@ def load(environment: Mapping[str, str], flags: Mapping[str, Any]) -> Config:
         if text is not None:
             values[field.name] = _read(field.name, types[field.name], text)
     values.setdefault("identity", socket.gethostname())
-    return Config(**values)
+    config = Config(**values)
+    for url in config.allowed_urls:
+        # A prefix that nothing can have would end all objects as InvalidConfiguration.
+        try:
+            addresses.parse(url)
+        except addresses.AddressError as why:
+            sys.exit(f"allowed_urls: {url!r}: {why}")
+    return config
 
 
 async def _run(config: Config, kubeconfig: str | None) -> None:

@@ -79,8 +79,16 @@ class Config:
     allow_insecure_tls: bool = False
     """Whether a clouds.yaml may say `verify: false`. Leave it off outside a laboratory."""
     allowed_urls: tuple[str, ...] = ()
-    """Prefixes that every contacted URL must have, empty for any. Set it where tenants bring
-    credentials.
+    """Prefixes that every contacted URL must have, empty for any, such as
+    `https://keystone.example.com:5000,https://nova.example.com/compute`. Set it where tenants bring
+    credentials: without it, whoever brings a clouds.yaml can have requests sent into the operator's
+    own network, and can claim a server whose id they know in a cloud of their own, for which
+    somebody else's action on it then waits.
+
+    Scheme, host and port must be the same, and the path the same or below. So names are allowed and
+    not machines: what a name resolves to is not looked at. Use https and names whose DNS you trust
+    (pods also try the cluster's search domains), and have a NetworkPolicy forbid the cluster's own
+    networks. Another spelling of an address, in decimal or IPv6, is another name.
     """
     probe_address: str = "127.0.0.1"
     """Where liveness, readiness and metrics are served."""
