@@ -9,7 +9,7 @@ export PYTHONPATH := operator:deploy/local
 # Compiled files make the second run of the tests half as long; some machines switch them off.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help venv build demo test lint types layers unit contract integration e2e crds clean
+.PHONY: help venv build demo test lint types layers unit contract integration e2e chaos crds clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ integration: venv  ## the assembled operator on a real kube-apiserver
 
 e2e: venv  ## each action on a real kube-apiserver and a real Nova
 	@$(BIN)/python -m pytest $(SELECT) tests/e2e
+
+chaos: venv build  ## long runs with faults: what breaks, dies and comes back, on real servers
+	@$(BIN)/python -m pytest -s tests/chaos
 
 crds: venv  ## render crds/ from the Python types
 	@$(BIN)/python -m serveractions.api.crd

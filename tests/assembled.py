@@ -4,84 +4,65 @@ Three processes, as in an installation: what is measured at one is not the work 
 operator runs with the rights that deploy/base gives it.
 """
 
-import json
-import os
-import signal
-import time
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import requests
-
+import operators
 import secrecy
+from administrator import SECRET, Administrator, log_in
 from fakes.cloud import remote
 from fakes.cloud.remote import FakeCloud
+from fakes.proxy import Proxy
 from kube_world import new_namespace
-from local_stack import operator_process
 from local_stack.kubernetes import ControlPlane
 from local_stack.supervisor import Process, Supervisor
-from serveractions.api.kinds import API_VERSION, BY_NAME, GROUP, VERSION, Kind
+from operators import Memory, Operator
+from serveractions.api.kinds import Kind
+
+__all__ = [
+    "SECRET",
+    "Assembled",
+    "FakeCloud",
+    "Memory",
+    "Operator",
+    "behind_a_proxy",
+    "prepared",
+    "running",
+]
 
 ROOT = Path(__file__).parents[1]
 SYSTEM = "serveractions-system"
 USER = f"system:serviceaccount:{SYSTEM}:serveractions"
-SECRET = "openstack"
-CLOUD = "admin"
-AT_ONCE = 8
-POLL = 0.2
 
 
 @dataclass(frozen=True)
-class Operator:
-    """The operator as a process."""
-
-    pid: int
-    probes: str
-
-    def metrics(self) -> str:
-        """Return what Prometheus would read."""
-        return requests.get(f"{self.probes}/metrics", timeout=30).text
-
-    def memory(self) -> "Memory":
-        """Return what the kernel says of the process's memory."""
-        lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
-        fields = dict(line.split(":", 1) for line in lines)
-        return Memory(*(int(fields[key].split()[0]) / 1024 for key in ("VmRSS", "VmHWM")))
-
-    def scheduled(self) -> tuple[int, int]:
-        """Return how long the event loop's thread has run, and waited for a processor, in ns."""
-        ran, waited, _ = Path(f"/proc/{self.pid}/task/{self.pid}/schedstat").read_text().split()
-        return int(ran), int(waited)
-
-
-@dataclass(frozen=True)
-class Memory:
-    """Resident memory in MiB: now, and the most that there ever was."""
-
-    now: float
-    peak: float
-
-
-@dataclass(frozen=True)
-class Assembled:
+class Assembled(Administrator):
     """All of it, and a namespace with a Secret that leads to the fake cloud."""
 
-    kubernetes: ControlPlane
     cloud: FakeCloud
-    operator: Operator
-    namespace: str
-    session: requests.Session
-    """Of the cluster's administrator."""
+    name: str
+    settings: Mapping[str, str]
+    token: str
+    """Of the operators' service account."""
+    operators: list[Operator]
+    """In the order of their start, those that ended included."""
+    proxy: Proxy | None = None
+    """Before the API server; operators go through it where there is one."""
 
-    def create(self, *bodies: Mapping[str, Any]) -> None:
-        """Create objects in the namespace, a few at a time as several users would."""
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            for answer in pool.map(self._create, bodies):
-                assert answer.status_code == requests.codes.created, answer.text
+    @property
+    def operator(self) -> Operator:
+        """The newest one."""
+        return self.operators[-1]
+
+    @property
+    def neighbours(self) -> list[Administrator]:
+        """The other namespaces that the operators serve."""
+        served = self.settings["watch-namespaces"].split(",")
+        return [self.in_namespace(each) for each in served if each != self.namespace]
 
     @contextmanager
     def another_cloud(self, name: str, pace: Mapping[str, str]) -> Iterator[FakeCloud]:
@@ -89,46 +70,49 @@ class Assembled:
         supervisor = self.kubernetes.supervisor
         with _process(supervisor, remote.process(supervisor, name, pace)) as process:
             cloud = remote.of(process)
-            _create_secret(self.kubernetes, self.namespace, name, cloud.clouds_yaml())
+            self.create_secret(name, {"clouds.yaml": cloud.clouds_yaml()})
             yield cloud
 
-    def body(
-        self, kind: Kind, name: str, server: str, *, secret: str = SECRET, **spec: Any
-    ) -> dict[str, Any]:
-        """Return an object for a server of the cloud that a Secret leads to."""
-        own = {
-            "cloudCredentialsRef": {"secretName": secret, "cloudName": CLOUD},
-            "serverRef": {"id": server},
-        }
-        return {
-            "apiVersion": API_VERSION,
-            "kind": kind.name,
-            "metadata": {"name": name, "namespace": self.namespace},
-            "spec": own | spec,
-        }
+    def act(self, kind: Kind, *, by: Administrator | None = None, **spec: Any) -> tuple[str, str]:
+        """Create an object for a new server; return its name and the server's id.
 
-    def statuses(self, kind: Kind) -> dict[str, dict[str, Any]]:
-        """Return the statuses of all objects of a kind, by name."""
-        answer = self.session.get(self._path(kind.plural), timeout=30)
-        answer.raise_for_status()
-        items = answer.json()["items"]
-        return {item["metadata"]["name"]: item.get("status", {}) for item in items}
+        Args:
+            kind: Of the object.
+            by: Who creates it, for another namespace.
+            spec: Its own fields.
+        """
+        name = f"{kind.short}-{secrets.token_hex(4)}"
+        (server,) = self.cloud.boot(name)
+        author = by or self
+        author.create(author.body(kind, name, server, **spec))
+        return name, server
 
-    def _create(self, body: Mapping[str, Any]) -> requests.Response:
-        plural = BY_NAME[body["kind"]].plural
-        return self.session.post(self._path(plural), json=body, timeout=30)
+    def start(
+        self,
+        name: str = "operator",
+        *,
+        direct: bool = False,
+        settings: Mapping[str, str] | None = None,
+        wait: bool = True,
+    ) -> Operator:
+        """Start one more operator, or one in the place of another that has ended.
 
-    def _path(self, plural: str) -> str:
-        place = f"apis/{GROUP}/{VERSION}/namespaces/{self.namespace}/{plural}"
-        return f"{self.kubernetes.server}/{place}"
-
-    def until(self, condition: Callable[[], bool], *, seconds: float, what: str) -> None:
-        """Wait until `condition` holds."""
-        deadline = time.monotonic() + seconds
-        while not condition():
-            self.kubernetes.supervisor.check()
-            assert time.monotonic() < deadline, f"{what}: not within {seconds:g} s"
-            time.sleep(POLL)
+        Args:
+            name: Two that run at once need two.
+            direct: Not through the proxy.
+            settings: Added to what all of this world have.
+            wait: Return only when it is ready.
+        """
+        operator = operators.start(
+            self.kubernetes,
+            name=f"{self.name}-{name}",
+            token=self.token,
+            server=self.proxy.url if self.proxy and not direct else None,
+            settings={**self.settings, **(settings or {})},
+            wait=wait,
+        )
+        self.operators.append(operator)
+        return operator
 
 
 @contextmanager
@@ -139,45 +123,83 @@ def running(
     settings: Mapping[str, str] | None = None,
     pace: Mapping[str, str] | None = None,
 ) -> Iterator[Assembled]:
-    """Start the fake cloud and the operator; at the end the operator must stop in good order.
+    """Start the fake cloud and an operator; see `prepared`."""
+    with prepared(kubernetes, name=name, settings=settings, pace=pace) as world:
+        world.start()
+        yield world
+
+
+@contextmanager
+def prepared(
+    kubernetes: ControlPlane,
+    *,
+    name: str,
+    settings: Mapping[str, str] | None = None,
+    pace: Mapping[str, str] | None = None,
+    proxy: Proxy | None = None,
+    namespaces: Sequence[str] = (),
+) -> Iterator[Assembled]:
+    """Start the fake cloud; at the end, each operator that still runs must stop in good order.
 
     Args:
         kubernetes: A control plane with the CRDs.
         name: Of the processes' logs.
-        settings: The operator's flags.
+        settings: The operators' flags.
         pace: The fake's flags.
+        proxy: Before the API server.
+        namespaces: Served beside the world's own.
     """
     supervisor = kubernetes.supervisor
     kubernetes.kubectl("apply", "--server-side", "--force-conflicts", "-k", ROOT / "deploy/base")
     namespace = new_namespace(kubernetes)
-    kubeconfig = kubernetes.write_kubeconfig(
-        supervisor.state / f"{name}.kubeconfig",
-        token=kubernetes.service_account_token(SYSTEM, "serveractions"),
-    )
-    with _process(supervisor, remote.process(supervisor, f"{name}-cloud", pace or {})) as cloud:
+    with (
+        _process(supervisor, remote.process(supervisor, f"{name}-cloud", pace or {})) as cloud,
+        log_in(kubernetes) as session,
+    ):
         fake = remote.of(cloud)
-        _create_secret(kubernetes, namespace, SECRET, fake.clouds_yaml())
-        operator = operator_process.process(
-            supervisor,
+        world = Assembled(
             kubernetes,
-            name=f"{name}-operator",
+            namespace,
+            session,
+            cloud=fake,
+            name=name,
             # Other tests leave unfinished objects behind, in namespaces of their own.
-            flags={
-                "kubeconfig": str(kubeconfig),
-                "watch-namespaces": namespace,
+            settings={
+                "watch-namespaces": ",".join((namespace, *namespaces)),
                 **(settings or {}),
             },
+            token=kubernetes.service_account_token(SYSTEM, "serveractions"),
+            operators=[],
+            proxy=proxy,
         )
-        with _process(supervisor, operator):
-            pid = supervisor.pid(operator.name)
-            probes = operator_process.probes(operator)
-            with requests.Session() as session:
-                session.trust_env = False
-                session.verify = str(kubernetes.authority)
-                session.headers["Authorization"] = f"Bearer {kubernetes.credentials.admin_token}"
-                yield Assembled(kubernetes, fake, Operator(pid, probes), namespace, session)
-            secrecy.keep_metrics(supervisor.logs, operator.name, probes)
-            _stop_in_good_order(pid, operator)
+        for each in (namespace, *namespaces):
+            world.in_namespace(each).create_secret(SECRET, {"clouds.yaml": fake.clouds_yaml()})
+        try:
+            yield world
+            for operator in _running(world):
+                secrecy.keep_metrics(supervisor.logs, operator.name, operator.probes)
+                operator.stop()
+        finally:
+            for operator in _running(world):
+                operator.kill()
+
+
+def _running(world: Assembled) -> list[Operator]:
+    """Return each operator that runs; one that took another's place has its name, and is one."""
+    return [one for one in {one.name: one for one in world.operators}.values() if one.running]
+
+
+@contextmanager
+def behind_a_proxy(kubernetes: ControlPlane) -> Iterator[Proxy]:
+    """Put a proxy before the API server, which shows the same certificate."""
+    certificate = kubernetes.authority
+    proxy = Proxy(
+        kubernetes.server,
+        authority=certificate,
+        certificate=(certificate, certificate.with_suffix(".key")),
+    )
+    with proxy.running():
+        yield proxy
 
 
 @contextmanager
@@ -187,25 +209,3 @@ def _process(supervisor: Supervisor, process: Process) -> Iterator[Process]:
         yield process
     finally:
         supervisor.stop(process.name)
-
-
-def _create_secret(kubernetes: ControlPlane, namespace: str, name: str, clouds_yaml: str) -> None:
-    secret = {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": {"name": name, "namespace": namespace},
-        "stringData": {"clouds.yaml": clouds_yaml},
-    }
-    kubernetes.kubectl("create", "-f", "-", stdin=json.dumps(secret))
-
-
-def _stop_in_good_order(pid: int, process: Process) -> None:
-    """End the operator as a kubelet does; it has to leave by itself, with 0."""
-    os.kill(pid, signal.SIGTERM)
-    deadline = time.monotonic() + process.grace
-    # WNOWAIT: the supervisor, whose child it is, must be able to see how it ended, too.
-    while (seen := os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)) is None:
-        assert time.monotonic() < deadline, f"still running {process.grace:g} s after SIGTERM"
-        time.sleep(POLL)
-    ended = (seen.si_code, seen.si_status)
-    assert ended == (os.CLD_EXITED, 0), f"ended with {ended} after SIGTERM: see {process.log}"

@@ -51,7 +51,7 @@ class Seen:
             return None
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, eq=False)
 class Fault:
     """What happens to some requests.
 
@@ -128,7 +128,7 @@ class Proxy:
         self._moving.set()
         self._busy: dict[int, tuple[str, asyncio.Transport | None]] = {}
         """Path and connection of each request that is under way."""
-        self._dead: set[asyncio.Transport | None] = set()
+        self._dead: set[asyncio.Transport] = set()
         self.port = 0
 
     @property
@@ -145,17 +145,25 @@ class Proxy:
         self._call(self._change(lambda: self._faults.append(fault)))
         return fault
 
-    def clear(self) -> None:
-        """Have no fault happen any more."""
-        self._call(self._change(self._faults.clear))
+    @contextmanager
+    def having(self, fault: Fault) -> Iterator[Fault]:
+        """Have a fault happen until the context is left."""
+        self.add(fault)
+        try:
+            yield fault
+        finally:
+            self._call(self._change(lambda: self._faults.remove(fault)))
 
-    def freeze(self) -> None:
-        """Move no byte any more, on old connections and new ones, and close none."""
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Move no byte, on old connections and new ones, and close none, until the context is left;
+        then go on where everything stood.
+        """
         self._call(self._change(self._moving.clear))
-
-    def thaw(self) -> None:
-        """Go on where everything stood."""
-        self._call(self._change(self._moving.set))
+        try:
+            yield
+        finally:
+            self._call(self._change(self._moving.set))
 
     def forget_connections(self, *, watches_only: bool = False) -> int:
         """Never move a byte again on connections that are busy now, as a firewall does that has
@@ -163,25 +171,28 @@ class Proxy:
         """
 
         async def forget() -> int:
-            lost = {
-                transport
-                for path, transport in self._busy.values()
-                if not watches_only or WATCH.search(path)
-            }
+            lost = self._connections(watches_only=watches_only)
             self._dead |= lost
             return len(lost)
 
         return self._call(forget())
 
+    def cut(self, *, watches_only: bool = False) -> int:
+        """Reset the connections that are busy now; return how many there were."""
+
+        async def cut() -> int:
+            lost = self._connections(watches_only=watches_only)
+            for transport in lost:
+                _reset(transport)
+            return len(lost)
+
+        return self._call(cut())
+
     def watches(self) -> int:
         """Return how many watches are open and alive."""
 
         async def count() -> int:
-            return sum(
-                transport not in self._dead
-                for path, transport in self._busy.values()
-                if WATCH.search(path)
-            )
+            return len(self._connections(watches_only=True) - self._dead)
 
         return self._call(count())
 
@@ -199,6 +210,13 @@ class Proxy:
             self._loop.call_soon_threadsafe(self._loop.stop)
             thread.join(PATIENCE)
             self._loop.close()
+
+    def _connections(self, *, watches_only: bool) -> set[asyncio.Transport]:
+        return {
+            transport
+            for path, transport in self._busy.values()
+            if transport is not None and (not watches_only or WATCH.search(path))
+        }
 
     def _call(self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(PATIENCE)
@@ -238,7 +256,7 @@ class Proxy:
                 return await self._pass(request, body)
             return await self._spoil(request, body, fault)
         except aiohttp.ClientError:
-            return _reset(request)  # the server's end is the client's end
+            return _no_answer(request)  # the server's end is the client's end
         finally:
             del self._busy[id(request)]
 
@@ -256,7 +274,7 @@ class Proxy:
             await fault.gate.passed()
         await self._may_move(request.transport)
         if status is None:
-            return _reset(request)
+            return _no_answer(request)
         return web.Response(status=status, body=content, content_type="application/json")
 
     async def _pass(self, request: web.BaseRequest, body: bytes) -> web.StreamResponse:
@@ -301,11 +319,14 @@ def _words(code: int | None) -> dict[str, Any]:
     }
 
 
-def _reset(request: web.BaseRequest) -> web.StreamResponse:
-    """Have the client see its connection reset."""
-    transport = request.transport
-    if transport is not None:
-        found = transport.get_extra_info("socket")
-        found.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        transport.abort()
+def _no_answer(request: web.BaseRequest) -> web.StreamResponse:
+    """Have the client see its connection reset instead of an answer."""
+    if request.transport is not None:
+        _reset(request.transport)
     return web.Response()
+
+
+def _reset(transport: asyncio.Transport) -> None:
+    found = transport.get_extra_info("socket")
+    found.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()

@@ -1,35 +1,5 @@
-"""What the integration tests share: one real control plane for the whole session, and its own
-account of who wrote what.
-"""
+"""All integration tests share one real control plane."""
 
-from collections.abc import Iterator
-from pathlib import Path
+from control_plane import audit, kubernetes
 
-import pytest
-
-import secrecy
-from audit import Audit
-from local_stack import stack
-from local_stack.kubernetes import ControlPlane
-from local_stack.progress import Silent
-
-ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture(scope="session")
-def audit(tmp_path_factory: pytest.TempPathFactory) -> Audit:
-    """The audit log of the control plane."""
-    return Audit(tmp_path_factory.mktemp("audit"))
-
-
-@pytest.fixture(scope="session")
-def kubernetes(audit: Audit) -> Iterator[ControlPlane]:
-    """A real kube-apiserver with the custom resource definitions of this checkout."""
-    with stack.running(
-        progress=Silent(),
-        with_openstack=False,
-        crds=[ROOT / "crds"],
-        apiserver_flags=audit.flags,
-    ) as running:
-        yield running.kubernetes
-        secrecy.check(running.kubernetes, audit)
+__all__ = ["audit", "kubernetes"]

@@ -94,6 +94,12 @@ def test_a_fault_takes_the_requests_that_it_chooses_and_so_many_of_them(
     assert [method for method, _, _ in Upstream.asked] == ["PATCH", "GET"]
 
 
+def test_a_fault_ends_with_its_context(proxy: Proxy, session: requests.Session) -> None:
+    with proxy.having(Fault(on=patches, answer=500, times=None)):
+        assert session.patch(proxy.url, timeout=5).status_code == 500
+    assert session.patch(proxy.url, timeout=5).status_code == 201
+
+
 def test_an_answer_can_be_replaced_after_the_server_has_done_what_it_was_asked(
     proxy: Proxy, session: requests.Session
 ) -> None:
@@ -126,11 +132,10 @@ def test_the_true_answer_comes_when_its_gate_is_opened(
 def test_what_is_frozen_stands_still_and_goes_on_afterwards(
     proxy: Proxy, session: requests.Session
 ) -> None:
-    proxy.freeze()
-    with pytest.raises(requests.ReadTimeout):
-        session.get(proxy.url, timeout=SOON)
-    assert Upstream.asked == []
-    proxy.thaw()
+    with proxy.frozen():
+        with pytest.raises(requests.ReadTimeout):
+            session.get(proxy.url, timeout=SOON)
+        assert Upstream.asked == []
     assert session.get(proxy.url, timeout=5).status_code == 201
 
 
@@ -148,6 +153,14 @@ def test_a_forgotten_watch_stays_open_and_silent_while_new_connections_work(
         with pytest.raises(requests.ConnectionError, match="timed out"):
             next(lines)
         assert session.get(proxy.url, timeout=5).status_code == 201
+
+
+def test_a_watch_that_is_cut_ends_for_its_client(proxy: Proxy, session: requests.Session) -> None:
+    with session.get(f"{proxy.url}/?watch=true", stream=True, timeout=5) as watch:
+        assert proxy.cut(watches_only=True) == 1
+        with pytest.raises(requests.exceptions.ChunkedEncodingError):
+            next(watch.iter_lines(chunk_size=1))
+    assert session.get(proxy.url, timeout=5).status_code == 201
 
 
 def test_without_its_server_the_proxy_resets_connections(session: requests.Session) -> None:

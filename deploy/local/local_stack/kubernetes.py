@@ -51,10 +51,23 @@ class ControlPlane:
         """The certificate that the API server signed for itself."""
         return self.directory / "apiserver-certificates" / "apiserver.crt"
 
-    def write_kubeconfig(self, path: Path, *, token: str, namespace: str = "default") -> Path:
-        """Write a kubeconfig for the bearer of any token, such as a service account's."""
+    def write_kubeconfig(
+        self, path: Path, *, token: str, namespace: str = "default", server: str | None = None
+    ) -> Path:
+        """Write a kubeconfig for the bearer of any token, such as a service account's.
+
+        Args:
+            path: Where to.
+            token: What shows who it is.
+            namespace: Where kubectl looks if it is not told.
+            server: The URL of a proxy before the API server; None for the very server.
+        """
         return credentials.write_kubeconfig(
-            path, server=self.server, authority=self.authority, token=token, namespace=namespace
+            path,
+            server=server or self.server,
+            authority=self.authority,
+            token=token,
+            namespace=namespace,
         )
 
     def service_account_token(self, namespace: str, name: str) -> str:

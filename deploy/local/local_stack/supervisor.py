@@ -153,6 +153,16 @@ class Supervisor:
         """Return the process id, for measuring and for signals such as SIGSTOP."""
         return self._running[name][1].pid
 
+    def runs(self, name: str) -> bool:
+        """Say whether a process was started and not ended; one that died by itself counts."""
+        return name in self._running
+
+    def expect_end(self, name: str) -> None:
+        """Take it for no fault when a process ends by itself from now on; `stop` has still to
+        follow.
+        """
+        self._expect_end(name)
+
     def check(self) -> None:
         """Raise ProcessError if a process has died since it was started."""
         with self._lock:

@@ -1,0 +1,5 @@
+"""The long runs share one real control plane."""
+
+from control_plane import audit, kubernetes
+
+__all__ = ["audit", "kubernetes"]
