@@ -28,11 +28,7 @@ build: venv  ## build and cache the local Kubernetes and OpenStack (once per mac
 demo: venv  ## every action, end to end, on a real Kubernetes and a real Nova (KEEP=1 leaves it up)
 	@$(BIN)/python -m demo $(if $(KEEP),--keep)
 
-# Nova is one process and keeps one core busy; what measures time has the machine for itself at the end.
-test: lint types layers unit build  ## everything that CI runs
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target SELECT='-m "not timed"' e2e integration contract
-	@$(BIN)/python -m pytest -m timed tests/integration
-	@$(BIN)/python -m pytest -m timed tests/e2e
+test: lint types layers unit build contract integration e2e  ## everything that CI runs
 
 lint: venv  ## ruff: rules and format
 	@$(BIN)/ruff check
@@ -51,10 +47,10 @@ contract: venv  ## one suite on the fake cloud and on the real Nova: they have t
 	@$(BIN)/python -m pytest tests/contract
 
 integration: venv  ## the assembled operator on a real kube-apiserver
-	@$(BIN)/python -m pytest $(SELECT) tests/integration
+	@$(BIN)/python -m pytest tests/integration
 
 e2e: venv  ## each action on a real kube-apiserver and a real Nova
-	@$(BIN)/python -m pytest $(SELECT) tests/e2e
+	@$(BIN)/python -m pytest tests/e2e
 
 chaos: venv build  ## long runs with faults: what breaks, dies and comes back, on real servers
 	@$(BIN)/python -m pytest -s tests/chaos

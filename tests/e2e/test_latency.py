@@ -21,8 +21,6 @@ import requests
 from e2e.world import OPERATOR, World
 from serveractions.api.kinds import API_VERSION, BY_NAME, GROUP, VERSION
 
-pytestmark = pytest.mark.timed
-
 RESET = BY_NAME["ServerStateReset"]
 NAMESPACE = "e2e-latency"
 ACTIONS = 20

@@ -359,6 +359,7 @@ def _largest() -> Status:
         ),
         request_id=long,
         refused_request_ids=many,
+        candidate_request_ids=many,
         follow_ups=(follow_up,) * 200,
         migration=MigrationStatus(
             id=2**40, uuid=long, status=long, source_host=long, dest_host=long
@@ -367,6 +368,7 @@ def _largest() -> Status:
         progress=Progress(**dict.fromkeys(Progress.model_fields, 100)),
         decision="Revert",
         start_time=now,
+        unsent_time=now,
         issued_time=now,
         awaiting_since=now,
         awaited_seconds=2**31,
