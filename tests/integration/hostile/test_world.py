@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from hypothesis import event, given
+from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from fakes.faults import Faults
@@ -40,6 +40,8 @@ from serveractions.core.errors import (
 from serveractions.core.inbox import Inbox
 from serveractions.core.ports import Reply
 
+HALF = settings.default.max_examples // 2
+"""Each is a whole life."""
 HOURS = 6 * 3600.0
 """Longer than any search and any deadline that the operator has of its own."""
 SEEN_RARELY = Config(poll_interval=60.0, poll_interval_urgent=20.0)
@@ -241,6 +243,7 @@ def lived(script: Script, kind: str, spec: dict[str, Any]) -> Status:
     return status
 
 
+@settings(max_examples=HALF)
 @given(cases, scripts())
 def test_no_answer_is_a_defect_and_once_nova_stands_still_the_object_ends(
     case: tuple[str, dict[str, Any]], script: Script
@@ -250,6 +253,7 @@ def test_no_answer_is_a_defect_and_once_nova_stands_still_the_object_ends(
     event(f"{kind}: {status.phase}, {status.reason}")
 
 
+@settings(max_examples=HALF)
 @given(cases, scripts(), turns)
 def test_a_cloud_that_turns_away_after_a_request_leaves_an_end_that_says_so(
     case: tuple[str, dict[str, Any]], script: Script, turn: Exception
