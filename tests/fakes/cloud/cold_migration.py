@@ -22,6 +22,7 @@ def cold_migration(
     shows(cloud, server, "resize_prep")
     yield from passing(cloud, cloud.pace.queued)
     migration = cloud.migration(kind, server, user, dest=None)
+    action.migration = migration.uuid
     source = server.host
     step = cloud.pace.cold_migration / 3
     try:

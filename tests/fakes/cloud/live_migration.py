@@ -75,6 +75,7 @@ def _conduct(
 ) -> Generator[float, None, Migration]:
     """Find a host that can take it; return the migration."""
     migration = cloud.migration("live-migration", server, user, dest=dest if forced else None)
+    action.migration = migration.uuid
     try:
         if server.host in cloud.conditions.down:
             raise _unavailable(server.host)

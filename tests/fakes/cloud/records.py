@@ -101,6 +101,8 @@ class Action:
     """In true time: what a replica shows late depends on it."""
     message: str | None = None
     events: list[Event] = field(default_factory=list)
+    migration: str | None = None
+    """The uuid of the one that it began. Nova does not keep this, and does not tell it."""
 
 
 @dataclass

@@ -19,7 +19,7 @@ from typing import Any
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
-from fakes.cloud import control, wire
+from fakes.cloud import control, ledger, wire
 from fakes.cloud.call import ENTRY
 from fakes.cloud.compute import Compute
 from fakes.cloud.doors import Doors
@@ -77,6 +77,7 @@ def application(
     control.add_routes(
         made.router, cloud=cloud, identity=identity, journal=journal, faults=faults, doors=doors
     )
+    ledger.add_routes(made.router, cloud, journal)
     made.on_cleanup.append(seam.forget)
     return made
 
