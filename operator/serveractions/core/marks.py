@@ -7,12 +7,14 @@ where it went.
 
 from collections.abc import Mapping
 from enum import Enum, auto
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
+from serveractions.api import limits
+from serveractions.api.fields import Moment, ServerId
 from serveractions.api.kinds import GROUP
-from serveractions.api.model import Model, Time
+from serveractions.api.model import Model
 from serveractions.api.resource import Resource
 from serveractions.api.status import Intent
 from serveractions.core.ports import Mark
@@ -20,20 +22,25 @@ from serveractions.core.ports import Mark
 ANNOTATION = f"{GROUP}/claimed"
 
 
+_Word = Annotated[str, Field(max_length=limits.WORD)]
+
+
 class _Wire(Model):
-    uid: str
+    """Anybody who may edit the object may write here: what no process has written is no mark."""
+
+    uid: _Word
     ended: bool = False
-    attempt: int | None = None
-    holder: str | None = None
-    server_id: str | None = None
-    endpoint: str | None = None
-    region: str | None = None
-    user_id: str | None = None
-    project_id: str | None = None
-    nova_time: Time | None = None
-    microversion: str | None = None
-    source_host: str | None = None
-    source_host_id: str | None = None
+    attempt: Annotated[int, Field(ge=1, lt=2**31)] | None = None
+    holder: _Word | None = None
+    server_id: ServerId | None = None
+    endpoint: Annotated[str, Field(max_length=limits.URL)] | None = None
+    region: _Word | None = None
+    user_id: _Word | None = None
+    project_id: _Word | None = None
+    nova_time: Moment | None = None
+    microversion: Annotated[str, Field(pattern=r"^[0-9]{1,4}\.[0-9]{1,4}$")] | None = None
+    source_host: _Word | None = None
+    source_host_id: _Word | None = None
 
 
 class Origin(Enum):
