@@ -16,7 +16,8 @@ MAX_WORDS = 1024
 MAX_RETRY_AFTER = 3600.0
 """A cloud that asks for longer than an hour is asked again after one."""
 
-_YEARS = range(1970, 3000)
+_YEARS = range(2000, 3000)
+"""Those of `api.fields.Moment`: what is reckoned with other years would end beyond all of them."""
 _LONGEST = 16 * MAX_WORDS
 """Characters that are looked at for words: markup and entities are long, what they say is not."""
 _NESTING = 4
@@ -142,8 +143,7 @@ def utc(moment: datetime) -> datetime:
     """Return `moment` in UTC, which is meant where no zone is written.
 
     Raises:
-        ValueError: It is of no year in which any cloud runs: what is reckoned with it would end
-            beyond all years.
+        ValueError: It is of no year in which any cloud runs.
     """
     if moment.year not in _YEARS:
         raise ValueError("no cloud runs in that year")

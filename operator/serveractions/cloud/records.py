@@ -159,7 +159,7 @@ def same(asked: str, found: str) -> None:
     Raises:
         BadRecordError: It is another one: what it says must not be taken for the truth about ours.
     """
-    if asked.lower() != found.lower():
+    if asked.lower() != found:
         raise BadRecordError("it is about something else than was asked for")
 
 
@@ -179,7 +179,7 @@ def _id(data: Json, name: str, form: re.Pattern[str] = _UUID) -> str:
     value = data.get(name)
     if not isinstance(value, str) or not form.fullmatch(value):
         raise BadRecordError(f"a record has no {name!r}, or one that is no id")
-    return value
+    return value.lower()  # ids are compared, and stored where only lower case is one
 
 
 def _word(data: Json, name: str) -> str:

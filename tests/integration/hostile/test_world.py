@@ -6,8 +6,9 @@ cloud stands still the object comes to its end, whatever was said before.
 
 import asyncio
 import contextlib
+import json
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -38,6 +39,7 @@ from serveractions.core.errors import (
     UnsupportedCloud,
 )
 from serveractions.core.inbox import Inbox
+from serveractions.core.marks import ANNOTATION
 from serveractions.core.ports import Reply
 
 HALF = settings.default.max_examples // 2
@@ -181,10 +183,10 @@ class Run:
 
 @contextlib.asynccontextmanager
 async def running(
-    script: Script, kind: str, spec: dict[str, Any]
+    script: Script, kind: str, spec: dict[str, Any], annotations: dict[str, str]
 ) -> AsyncIterator[tuple[Run, Key]]:
     run = Run(script)
-    key = run.world.create(kind, **spec)
+    key = run.world.create(kind, annotations=annotations, **spec)
     await run.start()
     try:
         yield run, key
@@ -199,6 +201,15 @@ def coherent(status: Status) -> None:
     assert said["Finished"] == row.finished
     assert (status.message or "").isprintable()
     assert "Traceback" not in (status.message or "")
+    assert all(-(2**63) <= number < 2**63 for number in _numbers(status.to_wire()))
+
+
+def _numbers(value: Any) -> Iterator[int]:
+    if isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _numbers(inner)
+    elif isinstance(value, int):
+        yield value
 
 
 cases = st.sampled_from(
@@ -224,11 +235,13 @@ turns = st.sampled_from(
 )
 
 
-def lived(script: Script, kind: str, spec: dict[str, Any]) -> Status:
+def lived(
+    script: Script, kind: str, spec: dict[str, Any], annotations: dict[str, str] | None = None
+) -> Status:
     """Let an object live to its end; nothing of it may be a defect."""
 
     async def live() -> Status:
-        async with running(script, kind, spec) as (run, key):
+        async with running(script, kind, spec, annotations or {}) as (run, key):
             return await run.world.until_finished(key, within=HOURS)
 
     watched = Watched()
@@ -266,3 +279,32 @@ def test_a_cloud_that_turns_away_after_a_request_leaves_an_end_that_says_so(
     if script.sent:
         assert (status.phase, status.reason) == (Phase.FAILED, Reason.OUTCOME_UNKNOWN)
     assert len(script.sent) <= 1
+
+
+OWN_UID = "0c1f8f3e-4a0f-4d6e-9b8e-000000000001"
+"""Of the first object in the store: whoever may edit an object knows it."""
+marks = st.fixed_dictionaries(
+    {"uid": st.sampled_from([OWN_UID, "another"]) | generated.junk},
+    optional={
+        "ended": st.booleans() | generated.junk,
+        "attempt": st.integers(-1, 2) | generated.junk,
+        "holder": st.just("first") | generated.junk,
+        "serverId": generated.server_ids | generated.junk,
+        "endpoint": st.just("https://nova.example/v2.1") | generated.junk,
+        "region": st.none() | generated.junk,
+        "userId": generated.users | generated.junk,
+        "projectId": generated.projects | generated.junk,
+        "novaTime": generated.times | generated.junk,
+        "microversion": st.sampled_from(["2.65", "2.100", "x"]) | generated.junk,
+    },
+).map(json.dumps)
+
+
+@settings(max_examples=HALF)
+@given(cases, scripts(), marks | generated.any_text)
+def test_whatever_somebody_writes_where_the_operator_keeps_its_mark_the_object_ends(
+    case: tuple[str, dict[str, Any]], script: Script, text: str
+) -> None:
+    kind, spec = case
+    status = lived(script, kind, spec, {ANNOTATION: text})
+    event(f"{status.phase}, {status.reason}")

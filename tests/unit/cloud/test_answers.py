@@ -98,7 +98,7 @@ def test_a_stack_trace_of_the_cloud_is_not_passed_on() -> None:
         ("Thu, 20 Aug 2026 10:00:01", datetime(2026, 8, 20, 10, 0, 1, tzinfo=UTC)),
         ("Wed, 31 Dec 2999 23:59:59 GMT", datetime(2999, 12, 31, 23, 59, 59, tzinfo=UTC)),
         ("Fri, 31 Dec 9999 23:59:59 GMT", None),
-        ("Thu, 01 Jan 0100 00:00:00 GMT", None),
+        ("Thu, 01 Jan 1970 00:00:00 GMT", None),
         ("Fri, 31 Dec 9999 23:59:59 -1200", None),
         ("Fri, 31 Dec 99999 23:59:59 GMT", None),
         ("Thu, 20 Aug 2026 10:00:01 +9999", None),
@@ -124,7 +124,7 @@ def test_a_date_is_a_moment_or_nothing(date: str, moment: datetime | None) -> No
         ("Wed, 31 Dec 2999 23:59:59 GMT", answers.MAX_RETRY_AFTER),
         ("Fri, 31 Dec 9999 23:59:59 GMT", None),
         ("Fri, 31 Dec 9999 23:59:59 -1200", None),
-        ("Thu, 20 Aug 1976 10:00:01 GMT", 0.0),
+        ("Thu, 20 Aug 2006 10:00:01 GMT", 0.0),
     ],
 )
 def test_a_wait_that_is_asked_for_is_sane_or_nothing(value: str, seconds: float | None) -> None:
