@@ -84,7 +84,7 @@ async def test_a_name_is_found_exactly_and_in_the_own_project(
     it: OpenStack, nova: NovaCloud
 ) -> None:
     def answer(request: web.Request) -> Any:
-        assert dict(request.query) == {"name": r"^web\.1 \(a\)$"}
+        assert dict(request.query) == {"name": r"^web\.1 \(a\)$", "limit": "200"}
         return {"servers": [server(name="web.1 (a)"), server(OTHER, name="WEB.1 (A)")]}
 
     it.answers[DETAIL] = answer
