@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, get_type_hints
 
 from serveractions import logs
-from serveractions.app import Operator
+from serveractions.app import Operator, SetBackError
 from serveractions.cloud import addresses
 from serveractions.config import Config
 from serveractions.handlers import WatchEndedError
@@ -25,8 +25,8 @@ from serveractions.kube.cluster import UnsuitableClusterError
 PREFIX = "SERVERACTIONS_"
 UNSUITABLE = 2
 """Exit code: a person has to do something before the operator can run."""
-BLIND = 1
-"""Exit code: it cannot watch any more; the next process may, or says what keeps it from that."""
+ANEW = 1
+"""Exit code: this process cannot go on; the next one can, or says what keeps it from that."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,9 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UnsuitableClusterError as error:
         logging.getLogger(__name__).error("%s", error)  # noqa: TRY400 - it says what to do
         return UNSUITABLE
-    except WatchEndedError as error:
-        logging.getLogger(__name__).error("%s", error)  # noqa: TRY400 - kopf has logged the rest
-        return BLIND
+    except (SetBackError, WatchEndedError) as error:
+        logging.getLogger(__name__).error("%s", error)  # noqa: TRY400 - the rest was logged
+        return ANEW
     return 0
 
 

@@ -50,6 +50,10 @@ STUCK = 120.0
 """Seconds without a turn of its wheel after which a part counts as stuck."""
 
 
+class SetBackError(Exception):
+    """What this process knows is not what the API server knows: the next one has to begin anew."""
+
+
 class Watched:
     """Hands what the watches show to the engine."""
 
@@ -82,6 +86,7 @@ class Operator:
         self._config = config
         self._kubeconfig = kubeconfig
         self._stop = asyncio.Event()
+        self._set_back = False
         self._watching = asyncio.Event()
         self._metrics = Metrics()
 
@@ -89,11 +94,17 @@ class Operator:
         """Begin the way out."""
         self._stop.set()
 
+    def _begin_anew(self) -> None:
+        """Begin the way out, for another process to read everything as it is now."""
+        self._set_back = True
+        self._stop.set()
+
     async def run(self) -> None:
         """Run until `stop`, SIGTERM or SIGINT.
 
         Raises:
             UnsuitableClusterError: A person has to do something first.
+            SetBackError: etcd was set back; a new process has to take over.
             Exception: Whatever ended one of the parts.
         """
         loop = asyncio.get_running_loop()
@@ -108,6 +119,11 @@ class Operator:
                 await self._run(api)
         finally:
             await api.close()
+        if self._set_back:
+            raise SetBackError(
+                "etcd was set back to an earlier state while this process ran: it ends, so that the"
+                " next one reads every object as it is now"
+            )
 
     async def _wait_for_cluster(self, api: Api) -> None:
         while not self._stop.is_set():
@@ -130,6 +146,7 @@ class Operator:
             store=KubeLeases(api=api, namespace=config.namespace, seconds=config.lease_renew / 2),
             clock=clock,
             on_gain=lambda _slots: engine.learn(),
+            on_set_back=self._begin_anew,
             identity=config.identity,
             slots=config.slots,
             duration=config.lease_duration,

@@ -38,6 +38,7 @@ async def process(kubernetes: ControlPlane, namespace: str) -> AsyncIterator[Pro
             store=KubeLeases(api=free.pop(), namespace=namespace, seconds=1),
             clock=SystemClock(),
             on_gain=on_gain,
+            on_set_back=lambda: None,
             identity=name,
             slots=SLOTS,
             duration=DURATION,

@@ -152,6 +152,7 @@ async def test_the_operator_can_hold_and_release_leases_in_its_own_namespace_onl
         store=leases(SYSTEM),
         clock=SystemClock(),
         on_gain=on_gain,
+        on_set_back=lambda: None,
         identity="test",
         slots=2,
         duration=30,

@@ -10,6 +10,9 @@ never compare wall clocks:
 
 A slot that was gained counts as held only after `on_gain` returned, which reads the unfinished
 objects anew: what the former holder wrote at the last moment must be known before anything is sent.
+
+Leases are also where it shows that etcd was set back to an earlier snapshot: their resourceVersions
+only ever grow. Watches do not tell: they wait in silence for a version that was there already.
 """
 
 import asyncio
@@ -33,6 +36,7 @@ RELEASED = 1.0
 """The duration that a released Lease announces: nobody has to wait for it."""
 
 OnGain = Callable[[frozenset[int]], Awaitable[None]]
+OnSetBack = Callable[[], None]
 
 
 def slot_of(server_id: str, slots: int) -> int:
@@ -86,6 +90,7 @@ class SlotLeases:
         store: LeaseStore,
         clock: Clock,
         on_gain: OnGain,
+        on_set_back: OnSetBack,
         identity: str,
         slots: int,
         duration: float,
@@ -99,6 +104,8 @@ class SlotLeases:
             clock: Only its boottime decides anything.
             on_gain: Called with slots just acquired; they count as held when it returned. Called
                 again after a WaitError, and again for a slot that was lost and regained.
+            on_set_back: Called when the API server shows an older state than it showed before: what
+                this process knows of objects may not be so any more.
             identity: The pod's name; a random suffix makes it this process's own, so that its
                 Leases of an earlier life are foreign ones.
             slots: How many there are in all.
@@ -109,6 +116,8 @@ class SlotLeases:
         self._store = store
         self._clock = clock
         self._on_gain = on_gain
+        self._on_set_back = on_set_back
+        self._newest = 0
         self._identity = f"{identity}_{secrets.token_hex(4)}"
         self._count = slots
         self._duration = duration
@@ -280,7 +289,7 @@ class SlotLeases:
 
     async def _write(self, slot: _Slot, record: Record, *, create: bool = False) -> Record:
         """Write the record, and know afterwards whether the answer is missing."""
-        slot.uncertain = True
+        slot.uncertain, known = True, self._newest
         try:
             written = await (self._store.create if create else self._store.replace)(
                 slot.name, record
@@ -289,12 +298,18 @@ class SlotLeases:
             slot.uncertain = False
             raise
         slot.uncertain = False
+        version = int(written.version[1])
+        if version < known:  # one counter counts the writes of all objects
+            self._on_set_back()
+        self._newest = max(self._newest, version)
         return written
 
     def _look(self, slot: _Slot, record: Record | None) -> None:
         """Take in what was read; called after the answer, so that `seen` is never too early."""
         before = slot.record.version if slot.record else None
         after = record.version if record else None
+        if before and after and before[0] == after[0] and int(after[1]) < int(before[1]):
+            self._on_set_back()
         if before != after:
             slot.seen = self._clock.boottime()
         slot.existed = slot.existed or record is not None

@@ -81,6 +81,7 @@ class World:
     store: FakeStore = field(default_factory=FakeStore)
     clock: FakeClock = field(default_factory=FakeClock)
     gains: list[frozenset[int]] = field(default_factory=list)
+    set_back: int = 0
 
     def process(
         self,
@@ -94,12 +95,16 @@ class World:
             store=self.store,
             clock=clock or self.clock,
             on_gain=on_gain or self.note,
+            on_set_back=self.note_set_back,
             identity="serveractions-0",
             slots=slots,
             duration=DURATION,
             renew=RENEW,
             wanted=wanted,
         )
+
+    def note_set_back(self) -> None:
+        self.set_back += 1
 
     async def note(self, gained: frozenset[int]) -> None:
         self.gains.append(gained)
@@ -444,6 +449,39 @@ async def test_two_processes_never_hold_a_slot_at_the_same_time(seed: int) -> No
         await act(chance.randrange(3))
         assert sum(process.remaining(SERVER) > 0 for process in processes) <= 1
     assert world.gains
+    assert world.set_back == 0, "nobody has set anything back"
+
+
+@pytest.mark.parametrize("who", ["holder", "standby"])
+async def test_a_lease_that_is_older_than_before_tells_that_etcd_was_set_back(who: str) -> None:
+    world = World()
+    holder, standby = world.process(), world.process()
+    await settle(holder)
+    await settle(standby)
+    snapshot, writes = dict(world.store.records), world.store.writes
+    for _ in range(3):
+        world.clock.time += RENEW
+        await settle(holder)
+        await settle(standby)
+    assert world.set_back == 0
+
+    world.store.records, world.store.writes = snapshot, writes
+    world.clock.time += RENEW
+    await settle(holder if who == "holder" else standby)
+    assert world.set_back >= 1
+
+
+async def test_a_lease_that_is_made_anew_with_an_older_version_tells_so_too() -> None:
+    world = World()
+    process = world.process()
+    for _ in range(3):
+        await settle(process)
+        world.clock.time += RENEW
+    world.store.records, world.store.writes = {}, 0
+    for _ in range(5):
+        world.clock.time += RENEW
+        await settle(process)
+    assert world.set_back >= 1
 
 
 def test_slots_are_the_same_in_every_release() -> None:
