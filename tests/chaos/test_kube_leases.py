@@ -1,0 +1,206 @@
+"""Two operators race for the same objects and Leases, and one of them is stopped, cut off or robbed
+at the worst moment: it must not act any more once another one may.
+"""
+
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+import assembled
+import lease_board
+from assembled import Assembled
+from fakes.proxy import Fault, Proxy, Seen
+from local_stack.kubernetes import ControlPlane
+from operators import Operator
+from phases import COLD, LIVE, OWN, PASSWORD, RESET
+from serveractions.api.kinds import BY_NAME, Kind
+
+BACKUP = BY_NAME["ServerBackup"]
+SETTINGS = {
+    "slots": "2",
+    "lease-duration": "5",
+    "lease-renew": "1",
+    "claim-bound": "6",
+    "post-deadline": "6",
+    "proxy-lifetime": "2",
+    "poll-interval": "1",
+    "poll-interval-urgent": "0.5",
+    "retry-interval": "1",
+}
+PACE = {"live-migration": "2", "cold-migration": "1", "backup": "1"}
+RACE: dict[Kind, list[str]] = {
+    RESET: ["os-resetState"],
+    PASSWORD: ["changePassword"],
+    LIVE: ["os-migrateLive"],
+    COLD: ["migrate", "confirmResize"],
+    BACKUP: ["createBackup"],
+}
+"""The kinds that race, and what each is to send."""
+OBJECTS = 100
+ROBBERIES = 12
+BETWEEN = 1.5
+"""Seconds between two robberies."""
+
+
+@pytest.fixture(scope="module")
+def proxy(kubernetes: ControlPlane) -> Iterator[Proxy]:
+    with assembled.behind_a_proxy(kubernetes) as proxy:
+        yield proxy
+
+
+@pytest.fixture(scope="module")
+def world(kubernetes: ControlPlane, proxy: Proxy) -> Iterator[Assembled]:
+    with assembled.prepared(
+        kubernetes, name="leases", settings=SETTINGS, pace=PACE, proxy=proxy
+    ) as world:
+        label = {"serveractions.dev/usable-as": "password"}
+        world.create_secret("password", {"password": "a-new-password"}, label=label)
+        yield world
+
+
+@pytest.fixture
+def pair(world: Assembled) -> Iterator[tuple[Operator, Operator]]:
+    """The first one holds all Leases and sees the API server through the proxy; the other waits."""
+    first = world.start("first")
+    world.until(lambda: holds(world, first), seconds=60, what="the first one acts")
+    second = world.start("second", direct=True)
+    yield first, second
+    first.stop()
+    second.stop()
+
+
+def holds(world: Assembled, operator: Operator) -> bool:
+    """Say whether an operator holds all Leases."""
+    found = lease_board.holders(world).values()
+    return bool(found) and all(each.startswith(operator.name) for each in found)
+
+
+def write_to(name: str, phase: str) -> Fault:
+    """Return a fault for the write that moves an object to a phase."""
+
+    def is_it(seen: Seen) -> bool:
+        is_status = seen.method == "PATCH" and f"/{name}/status?" in seen.path
+        return is_status and seen.json["status"].get("phase") == phase
+
+    return Fault(on=is_it, reaches=True, truthful=True)
+
+
+@pytest.mark.parametrize("woken", ["before-the-other-sends", "after-the-other-has-sent"])
+def test_a_process_that_is_stopped_after_its_claim_does_not_send_when_it_wakes(
+    world: Assembled, proxy: Proxy, pair: tuple[Operator, Operator], woken: str
+) -> None:
+    first, second = pair
+    name = f"stopped-{woken}"
+    (server,) = world.cloud.boot(name)
+    claim = write_to(name, "Issuing")
+    claim.then = first.pause
+    with proxy.having(claim):
+        world.create(world.body(RESET, name, server, state="Active"))
+        world.until(lambda: holds(world, second), seconds=60, what="the other takes over")
+        assert world.cloud.accepted(server) == []
+        if woken == "after-the-other-has-sent":
+            world.until(lambda: bool(world.cloud.accepted(server)), seconds=60, what="a request")
+        first.resume()
+    world.until_phase(RESET, name, "Succeeded")
+    status = world.status(RESET, name)
+    assert status["intent"]["attempt"] == 2
+    assert status["intent"]["holder"].startswith(second.name)
+    assert world.cloud.accepted(server) == ["os-resetState"]
+
+
+def test_a_process_that_is_cut_off_after_its_claim_does_not_send_when_it_is_back(
+    world: Assembled, proxy: Proxy, pair: tuple[Operator, Operator]
+) -> None:
+    _, second = pair
+    name = "cut-off-after-the-claim"
+    (server,) = world.cloud.boot(name)
+    claim = write_to(name, "Issuing")
+    claim.gate = proxy.gate()
+    with proxy.having(claim):
+        world.create(world.body(RESET, name, server, state="Active"))
+        world.until(lambda: len(claim.hits) == 1, seconds=60, what="the claim")
+        with proxy.frozen():
+            claim.gate.open()
+            world.until(lambda: holds(world, second), seconds=60, what="the other takes over")
+            world.until_phase(RESET, name, "Succeeded")
+        # Now the first one hears that its claim was written.
+        again, guest = world.act(RESET, state="Active")
+        world.until_phase(RESET, again, "Succeeded")
+    assert world.cloud.accepted(server) == ["os-resetState"]
+    assert world.cloud.accepted(guest) == ["os-resetState"]
+
+
+@pytest.mark.parametrize("kind", [RESET, LIVE, PASSWORD, BACKUP], ids=str)
+def test_what_was_sent_by_a_process_that_is_cut_off_is_adopted_by_the_other(
+    world: Assembled, proxy: Proxy, pair: tuple[Operator, Operator], kind: Kind
+) -> None:
+    _, second = pair
+    name = f"cut-off-{kind.short}"
+    (server,) = world.cloud.boot(name)
+    record = write_to(name, "Running")
+    record.reaches, record.gate, record.times = False, proxy.gate(), None
+    with proxy.having(record), proxy.having(_renewals()):
+        world.create(world.body(kind, name, server, **spec_of(kind)))
+        world.until(lambda: holds(world, second), seconds=60, what="the other takes over")
+        world.until_phase(kind, name, "Succeeded")
+    assert world.cloud.accepted(server) == RACE[kind]
+    assert world.status(kind, name).get("attempts", 0) == 0
+
+
+def test_a_race_for_objects_and_leases_ends_with_one_request_for_each(
+    world: Assembled, pair: tuple[Operator, Operator]
+) -> None:
+    assert all(one.running for one in pair)
+    kinds = list(RACE)
+    names = {f"race-{number}": kinds[number % len(kinds)] for number in range(OBJECTS)}
+    servers = dict(zip(names, world.cloud.boot(*names), strict=True))
+    bodies = [
+        world.body(kind, name, servers[name], **spec_of(kind)) for name, kind in names.items()
+    ]
+    robber = threading.Thread(target=_rob, args=(world,))
+    robber.start()
+    share = OBJECTS // ROBBERIES
+    for start in range(0, OBJECTS, share):
+        world.create(*bodies[start : start + share])
+    robber.join()
+
+    statuses = {}
+
+    def ended() -> bool:
+        for kind in kinds:
+            statuses.update(world.statuses(kind))
+        return all("completionTime" in statuses[name] for name in names)
+
+    world.until(ended, seconds=300, what="the end of all")
+    losers = {
+        name: statuses[name]["message"] for name in names if statuses[name]["phase"] != "Succeeded"
+    }
+    assert losers == {}
+    accepted = world.cloud.counts()["accepted"]
+    assert {name: accepted[servers[name]] for name in names} == {
+        name: dict.fromkeys(RACE[kind], 1) for name, kind in names.items()
+    }
+    holders = {statuses[name]["intent"]["holder"] for name in names}
+    print(f"{OBJECTS} objects were sent by {len(holders)} processes")  # noqa: T201
+
+
+def spec_of(kind: Kind) -> dict[str, object]:
+    return {
+        **OWN.get(kind, {}),
+        **({"backupType": "daily", "rotation": 2} if kind is BACKUP else {}),
+    }
+
+
+def _renewals() -> Fault:
+    """Keep the first one from renewing its Leases: it is the only one behind the proxy."""
+    return Fault(on=lambda seen: "/leases/" in seen.path, answer=503, times=None)
+
+
+def _rob(world: Assembled) -> None:
+    """Take the Leases away again and again, in both ways."""
+    for number in range(ROBBERIES):
+        (lease_board.steal if number % 2 else lease_board.delete)(world)
+        until = time.monotonic() + BETWEEN
+        world.until(lambda until=until: time.monotonic() > until, seconds=60, what="a moment")
