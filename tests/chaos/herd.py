@@ -77,7 +77,7 @@ class Herd:
         self._directory = directory
         self._dice = random.Random(seed)  # noqa: S311 - dice, no secret
         self._numbers = itertools.count()
-        self._running: set[Operator] = set()
+        self._running: dict[Operator, signal.Signals | None] = {}
         self.hurts = Hurts()
         self.logs: list[Path] = []
 
@@ -87,8 +87,10 @@ class Herd:
             await self._one_life(identity)
             await asyncio.sleep(self._dice.uniform(*AWAY))
 
-    async def start(self, identity: str, hurt: tuple[Point, signal.Signals] | None) -> Operator:
-        """Start one process."""
+    async def start(
+        self, identity: str, hurt: tuple[Point, signal.Signals] | None = None
+    ) -> Operator:
+        """Start one process, which may be going to hurt itself."""
         name = f"{identity}-{next(self._numbers)}"
         settings = {**self._settings, "identity": name}
         own = (part for flag, value in settings.items() for part in (f"--{flag}", value))
@@ -99,25 +101,21 @@ class Herd:
             [*mortal.flags(self._directory / f"{name}.calls", point, number), *own],
             log=log,
         )
-        self._running.add(operator)
+        self._running[operator] = number if hurt else None
         self.logs.append(log)
         return operator
 
     async def leave(self) -> None:
-        """Have all that run stop in good order."""
-        running, self._running = self._running, set()
+        """Have all that run stop in good order; some may meet the call that they are to die at."""
+        running, self._running = self._running, {}
         await asyncio.gather(*(each.leave() for each in running))
-        self._judge_exits(running)
+        for each, planned in running.items():
+            self._judge_exit(each, -planned if planned and each.code == -planned else 0)
 
     async def kill(self) -> None:
         """End all that run, whatever they are at."""
-        running, self._running = self._running, set()
+        running, self._running = self._running, {}
         await asyncio.gather(*(each.kill() for each in running))
-
-    def wake(self) -> None:
-        """Let all that are stopped go on."""
-        for each in self._running:
-            each.send(signal.SIGCONT)
 
     async def _one_life(self, identity: str) -> None:
         number = self._dice.choice(SIGNALS)
@@ -137,9 +135,8 @@ class Herd:
             operator.send(signal.SIGKILL)
             self.hurts.by_signal[signal.SIGKILL.name] += 1
         await operator.ended.wait()
-        self._running.discard(operator)
-        if number is signal.SIGTERM:
-            self._judge_exits({operator})
+        self._running.pop(operator, None)
+        self._judge_exit(operator, 0 if number is signal.SIGTERM else -signal.SIGKILL)
 
     def _point(self) -> Point | None:
         if self._dice.random() >= AT_A_CALL:
@@ -148,7 +145,7 @@ class Herd:
         nth = self._dice.randint(1, CALLS[call])
         return Point(call, nth, self._dice.choice(("before", "after")))
 
-    def _judge_exits(self, operators: set[Operator]) -> None:
-        for each in operators:
-            if each.code != 0:
-                self.hurts.wrong_exits.append(f"{each.identity} ended with {each.code}")
+    def _judge_exit(self, operator: Operator, expected: int) -> None:
+        if operator.code != expected:
+            told = f"{operator.identity} ended with {operator.code} in place of {expected}"
+            self.hurts.wrong_exits.append(told)

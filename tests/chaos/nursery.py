@@ -53,9 +53,13 @@ class Operator:
         await (self.stopped if number is signal.SIGSTOP else self.ended).wait()
 
     async def leave(self) -> None:
-        """Tell the process to stop in good order, and wait for that."""
+        """Tell the process to stop in good order, and wait for that.
+
+        One that is stopped, or stops itself on its way out, is woken.
+        """
         self.send(signal.SIGTERM)
         self.send(signal.SIGCONT)
+        waking = asyncio.create_task(self._keep_awake())
         try:
             async with asyncio.timeout(END_WITHIN):
                 await self.ended.wait()
@@ -64,6 +68,13 @@ class Operator:
             raise StubbornError(
                 f"{self.identity} still ran {END_WITHIN:g} s after SIGTERM: see {self.log}"
             ) from None
+        finally:
+            waking.cancel()
+
+    async def _keep_awake(self) -> None:
+        while True:
+            await self.stopped.wait()
+            self.send(signal.SIGCONT)
 
     async def kill(self) -> None:
         """End the process without any warning."""

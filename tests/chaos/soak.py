@@ -148,7 +148,7 @@ class _World:
         await self.rival.tidy()
         await self.herd.leave()
         for identity in IDENTITIES[:2]:
-            await self.herd.start(identity, None)
+            await self.herd.start(identity)
         with contextlib.suppress(TimeoutError):
             await until(self._over, within=SETTLE_WITHIN, every=POLL)
         await self.herd.leave()
