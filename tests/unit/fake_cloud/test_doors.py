@@ -14,6 +14,7 @@ from fakes.cloud.server import application
 from fakes.cloud.state import Cloud
 
 BRIEF = aiohttp.ClientTimeout(total=0.05)
+PATIENT = aiohttp.ClientTimeout(total=10)
 
 
 @asynccontextmanager
@@ -37,7 +38,7 @@ async def standing() -> AsyncIterator[tuple[Doors, aiohttp.ClientSession, str]]:
 
 async def look(http: aiohttp.ClientSession, origin: str) -> int:
     """Ask Nova for its versions."""
-    async with http.get(f"{origin}/compute/v2.1/", timeout=BRIEF) as answer:
+    async with http.get(f"{origin}/compute/v2.1/", timeout=PATIENT) as answer:
         return answer.status
 
 
