@@ -151,6 +151,8 @@ def prepared(
     """
     supervisor = kubernetes.supervisor
     kubernetes.kubectl("apply", "--server-side", "--force-conflicts", "-k", ROOT / "deploy/base")
+    # An operator that another test killed holds its Leases on, and this one would wait for them.
+    kubernetes.kubectl("delete", "leases", "--all", "--namespace", SYSTEM)
     namespace = new_namespace(kubernetes)
     with (
         _process(supervisor, remote.process(supervisor, f"{name}-cloud", pace or {})) as cloud,

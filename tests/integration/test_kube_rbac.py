@@ -154,21 +154,22 @@ async def test_the_operator_can_hold_and_release_leases_in_its_own_namespace_onl
         on_gain=on_gain,
         on_set_back=lambda: None,
         identity="test",
-        slots=2,
+        slots=1002,
+        wanted={1000, 1001},  # which no operator of another test has left behind
         duration=30,
         renew=10,
     )
     await holder.round()
     await holder.take_up_gained()
-    assert holder.held == {0, 1}
+    assert holder.held == {1000, 1001}
     await holder.release()
-    record = await leases(SYSTEM).read("serveractions-slot-1")
+    record = await leases(SYSTEM).read("serveractions-slot-1001")
     assert record is not None
     assert record.holder == ""
     with pytest.raises(ApiRefused):
-        await leases(namespace).read("serveractions-slot-0")
+        await leases(namespace).read("serveractions-slot-1000")
     own = f"/apis/coordination.k8s.io/v1/namespaces/{SYSTEM}/leases"
-    assert await refused(api, "DELETE", f"{own}/serveractions-slot-0")
+    assert await refused(api, "DELETE", f"{own}/serveractions-slot-1000")
     assert await refused(api, "GET", own)
 
 
