@@ -1,8 +1,7 @@
 """Kubernetes Events on the objects, for people: best effort, and never in the way of an action.
 
-Posting puts an Event into a bounded queue; one task sends them. What does not fit, or is said again
-and again, is
-dropped: every fact that matters is in the status.
+Posting puts an Event into a bounded queue; one task sends them. What does not fit, is refused, or
+is said again and again, is dropped: every fact that matters is in the status.
 """
 
 import asyncio
@@ -15,7 +14,7 @@ from serveractions.api.kinds import API_VERSION
 from serveractions.api.resource import Resource
 from serveractions.core.errors import ApiUnavailable, Conflict, ObjectGone, StatusRefused
 from serveractions.core.ports import Clock
-from serveractions.kube.client import Api, Json
+from serveractions.kube.client import UNAUTHORIZED, Api, ApiRefused, Json
 from serveractions.kube.lease_record import micro_time
 
 log = logging.getLogger(__name__)
@@ -90,7 +89,10 @@ class KubeEvents:
             except Conflict:  # an earlier try arrived after all
                 return
             except ApiUnavailable as error:
-                if attempt == TRIES - 1:
+                # A no stays a no: in a namespace that is being deleted, each Event would hold up
+                # those of all others.
+                refused = isinstance(error, ApiRefused) and error.status != UNAUTHORIZED
+                if refused or attempt == TRIES - 1:
                     log.debug("an Event was not posted", extra={"error": str(error)})
                     return
                 await asyncio.sleep(error.retry_after or RETRY)

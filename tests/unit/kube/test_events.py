@@ -12,6 +12,7 @@ from serveractions.api.resource import Resource
 from serveractions.api.resource import parse as parse_resource
 from serveractions.core.errors import ApiUnavailable, ObjectGone, StatusRefused
 from serveractions.kube import events as module
+from serveractions.kube.client import ApiRefused
 from serveractions.kube.events import KubeEvents
 
 
@@ -104,15 +105,33 @@ async def test_what_does_not_fit_is_dropped_and_nothing_is_raised(
     assert len(api.sent) == module.QUEUE
 
 
-@pytest.mark.parametrize("error", [ObjectGone("no namespace"), StatusRefused("malformed")])
-async def test_a_refused_event_does_not_stop_the_next(
+@pytest.mark.parametrize(
+    "error",
+    [
+        ObjectGone("no namespace"),
+        StatusRefused("malformed"),
+        ApiRefused("the namespace is being terminated", status=403),
+    ],
+)
+async def test_a_refused_event_does_not_hold_up_the_next(
     events: KubeEvents, api: FakeApi, resource: Resource, error: Exception
 ) -> None:
     api.errors = [error]
     events.post(resource, kind="Normal", reason="A", message="")
     events.post(resource, kind="Normal", reason="B", message="")
-    await sent(events)
+    async with asyncio.timeout(1):
+        await sent(events)
     assert [body["reason"] for body in api.sent] == ["B"]
+
+
+async def test_an_event_is_sent_again_when_the_login_was_refused(
+    events: KubeEvents, api: FakeApi, resource: Resource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "RETRY", 0.0)
+    api.errors = [ApiRefused("who are you", status=401)]
+    events.post(resource, kind="Normal", reason="A", message="")
+    await sent(events)
+    assert [body["reason"] for body in api.sent] == ["A"]
 
 
 async def test_an_unanswered_event_is_tried_again_and_then_given_up(
