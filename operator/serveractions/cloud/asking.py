@@ -69,7 +69,7 @@ class Asking:
         self._threads = threads
         self._seconds = seconds
         self._count = count
-        self.circuit = Circuit(time.monotonic)
+        self.circuit = Circuit(time.monotonic, seconds=seconds)
 
     async def ask(self, service: str, call: Callable[[], T]) -> T:
         """Run `call` in a thread of the cloud.

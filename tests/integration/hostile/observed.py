@@ -69,7 +69,7 @@ sights: SearchStrategy[Observation] = st.builds(
 
 moments = st.none() | st.just(NOW)
 follow_ups = st.builds(
-    FollowUp,
+    lambda **facts: FollowUp.model_validate(facts),  # by these names only
     action=st.sampled_from(["confirmResize", "revertResize", "abort", "force_complete"]),
     attempt=st.just(1),
     state=st.sampled_from(list(FollowUpState)),

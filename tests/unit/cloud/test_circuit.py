@@ -2,8 +2,11 @@
 
 import pytest
 
-from serveractions.cloud.circuit import FIRST_PAUSE, LONGEST_PAUSE, Circuit
+from serveractions.cloud.circuit import IN_A_ROW, Circuit
 from serveractions.core.errors import CloudUnavailable
+
+SECONDS = 20.0
+FIRST_PAUSE, LONGEST_PAUSE = 5.0, 30.0
 
 
 class Time:
@@ -20,13 +23,18 @@ def time() -> Time:
 
 @pytest.fixture
 def circuit(time: Time) -> Circuit:
-    return Circuit(time)
+    return Circuit(time, seconds=SECONDS)
 
 
 def miss(circuit: Circuit) -> None:
     found_out = circuit.begin()
     circuit.missed("silence")
     circuit.end(found_out=found_out)
+
+
+def fall_silent(circuit: Circuit) -> None:
+    for _ in range(IN_A_ROW):
+        miss(circuit)
 
 
 def test_nobody_is_held_back_while_it_answers(circuit: Circuit) -> None:
@@ -37,8 +45,17 @@ def test_nobody_is_held_back_while_it_answers(circuit: Circuit) -> None:
     assert not circuit.silent
 
 
+def test_a_server_that_does_not_answer_holds_up_no_other_server(circuit: Circuit) -> None:
+    for _ in range(5):
+        miss(circuit)
+        circuit.begin()
+        circuit.answered()
+        circuit.end(found_out=False)
+    assert not circuit.silent
+
+
 def test_after_a_silence_everybody_is_told_so_at_once(circuit: Circuit) -> None:
-    miss(circuit)
+    fall_silent(circuit)
     for _ in range(3):
         with pytest.raises(CloudUnavailable, match="silence") as caught:
             circuit.begin()
@@ -48,7 +65,7 @@ def test_after_a_silence_everybody_is_told_so_at_once(circuit: Circuit) -> None:
 def test_after_a_pause_one_finds_out_and_the_others_do_not_wait_for_it(
     circuit: Circuit, time: Time
 ) -> None:
-    miss(circuit)
+    fall_silent(circuit)
     time.now += FIRST_PAUSE
     assert circuit.begin()
     with pytest.raises(CloudUnavailable):
@@ -60,8 +77,10 @@ def test_after_a_pause_one_finds_out_and_the_others_do_not_wait_for_it(
 
 def test_pauses_grow_up_to_the_longest(circuit: Circuit, time: Time) -> None:
     pauses = []
-    for _ in range(6):
-        miss(circuit)
+    fall_silent(circuit)
+    for number in range(6):
+        if number:
+            circuit.missed("silence")
         begun = time.now
         while True:
             time.now += 0.5
@@ -85,13 +104,13 @@ def test_requests_that_were_under_way_together_count_once(circuit: Circuit, time
 
 
 def test_one_that_was_cancelled_lets_another_find_out(circuit: Circuit, time: Time) -> None:
-    miss(circuit)
+    fall_silent(circuit)
     time.now += FIRST_PAUSE
     circuit.end(found_out=circuit.begin())
     assert circuit.begin()
 
 
 def test_an_answer_to_a_late_request_ends_the_silence(circuit: Circuit) -> None:
-    miss(circuit)
+    fall_silent(circuit)
     circuit.answered()
     assert not circuit.begin()
