@@ -14,7 +14,7 @@ PASSWORD_SECRET = "password"
 PASSWORD = "a-new-password"
 QUICK = {"live-migration": "0.6", "cold-migration": "0.6", "confirm": "0.2", "backup": "0.6"}
 """The pace of a cloud in which everything comes to its end by itself."""
-SLOW = {"live-migration": "15"}
+SLOW = {"live-migration": "45"}
 """And of one in which there is time to interfere with a live migration."""
 
 

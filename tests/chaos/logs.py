@@ -18,9 +18,13 @@ def complaints(log: Path) -> list[str]:
     return [f"{log.stem}: {line}" for line in defects(log.read_text().splitlines())]
 
 
-def told_of_a_lease(log: Path) -> bool:
-    """Say whether a process told that it could not give a Lease back: then it will expire."""
-    return "was not given back and will expire" in log.read_text()
+def kept_a_lease(log: Path) -> bool:
+    """Say whether a process that held Leases and has left says nothing of one that it did not give
+    back. One that is told of will expire, and so will one of which it never knew that it had it.
+    """
+    text = log.read_text()
+    held = re.search(r"slots are held slots=\[\d", text)
+    return held is not None and "was not given back and will expire" not in text
 
 
 def defects(lines: Iterable[str]) -> list[str]:

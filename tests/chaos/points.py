@@ -8,6 +8,8 @@ REQUEST, MARK, STATUS = "cloud.send", "objects.mark", "objects.write_status"
 LAST_CHECK = "cloud.send>leases.remaining"
 """After this nothing is asked any more before a request leaves."""
 _IN_MEMORY = ("clock.", "leases.")
+_OF_NO_OBJECT = frozenset({"objects.unfinished", "objects.finished"})
+"""A Lease that is gained, and the clock: not a step of this object's life."""
 
 
 def points(calls: Sequence[Call]) -> list[Point]:
@@ -15,7 +17,7 @@ def points(calls: Sequence[Call]) -> list[Point]:
 
     Before a call is after the one before it: between two calls a process touches nothing.
     """
-    outside = [each for each in calls if not _in_memory(each)]
+    outside = [each for each in calls if not _in_memory(each) and each.name not in _OF_NO_OBJECT]
     if not outside:
         return []
     begin = Point(outside[0].name, outside[0].nth, "before")

@@ -18,7 +18,7 @@ from chaos.cloud import Cloud
 from chaos.cluster import Cluster, cluster, holder
 from chaos.herd import Herd, Hurts
 from chaos.lives import PASSWORD, PASSWORD_SECRET
-from chaos.logs import complaints, told_of_a_lease
+from chaos.logs import complaints, kept_a_lease
 from chaos.nursery import nursery
 from chaos.people import People
 from chaos.rival import NAME as RIVAL
@@ -152,11 +152,11 @@ class _World:
         with contextlib.suppress(TimeoutError):
             await until(self._over, within=SETTLE_WITHIN, every=POLL)
         await self.herd.leave()
-        held = [holder(each) for each in await self.cluster.leases(SYSTEM)]
-        told = any(told_of_a_lease(log) for log in self.herd.logs[-len(IDENTITIES) :])
+        names = {holder(each) for each in await self.cluster.leases(SYSTEM)}
+        kept = [log.stem for log in self.herd.logs if log.stem in names and kept_a_lease(log)]
         return [
             *self.herd.hurts.wrong_exits,
-            *(f"{each} has not given its Lease back" for each in held if each and not told),
+            *(f"{each} has not given its Lease back" for each in kept),
             *(line for log in self.herd.logs for line in complaints(log)),
         ]
 

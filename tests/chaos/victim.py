@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from chaos.audit import Told
-from chaos.cluster import holder
 from chaos.lives import Life, asks_to_undo
-from chaos.logs import complaints, told_of_a_lease
+from chaos.logs import complaints, kept_a_lease
 from chaos.nursery import Operator
 from chaos.stage import NAME, Hurt, Operators, Place, Stage
 from chaos.truth import NOTHING, Account, accounts
@@ -114,7 +113,8 @@ class _Course:
             person.cancel()
             over.cancel()
         if reached:
-            await self._until_held_by(SECOND)
+            alive = [each.identity for each in self._operators.all if each.code is None]
+            await self._until_held_by(*alive)
         elif hurt is None:
             await self._until_quiet()
         await asyncio.gather(*(each.leave() for each in self._operators.all))
@@ -166,9 +166,9 @@ class _Course:
         with contextlib.suppress(TimeoutError):
             await until(ended, within=END_WITHIN)
 
-    async def _until_held_by(self, identity: str) -> None:
+    async def _until_held_by(self, *identities: str) -> None:
         async def held() -> bool:
-            return await self._place.holder() == identity
+            return await self._place.holder() in identities
 
         await until(held, within=BEGIN_WITHIN)
 
@@ -193,12 +193,16 @@ class _Course:
             account=found.get(told.uid, NOTHING),
             exits={each.identity: each.code for each in processes},
             complaints=tuple(line for each in processes for line in complaints(each.log)),
-            held=tuple(
-                holder(each)
-                for each in await place.stage.cluster.leases(place.namespace)
-                if holder(each) and not any(told_of_a_lease(each.log) for each in processes)
-            ),
+            held=await self._kept(),
             seconds=_boottime() - self._began,
+        )
+
+    async def _kept(self) -> tuple[str, ...]:
+        """Return who left in good order and kept the Lease."""
+        name = await self._place.holder()
+        processes = (each for each in self._operators.all if each.code == 0)
+        return tuple(
+            each.identity for each in processes if each.identity == name and kept_a_lease(each.log)
         )
 
     async def _told(self) -> Told:

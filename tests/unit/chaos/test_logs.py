@@ -1,6 +1,10 @@
 """A log of a good process has no error, and a defect in one is found."""
 
-from chaos.logs import defects
+from pathlib import Path
+
+import pytest
+
+from chaos.logs import defects, kept_a_lease
 
 STAMP = "2026-11-24 15:07:21,611"
 TRACE = ["Traceback (most recent call last):", '  File "x.py", line 1', "KeyError: 'x'"]
@@ -13,6 +17,23 @@ def test_a_step_that_ended_in_a_defect_is_found_once() -> None:
 
 def test_a_traceback_of_a_process_that_fell_over_is_found() -> None:
     assert defects([f"{STAMP} INFO serveractions.app begins", *TRACE]) == [TRACE[0]]
+
+
+@pytest.mark.parametrize(
+    ("lines", "kept"),
+    [
+        (["slots are held slots=[0] holder=first_1"], True),
+        (["slots are held slots=[1, 3] holder=first_1", "stopping"], True),
+        (["slots are held slots=[] holder=first_1"], False),
+        (["slots are held slots=[0]", "a Lease was not given back and will expire"], False),
+    ],
+)
+def test_a_lease_is_kept_by_who_held_one_and_says_nothing(
+    tmp_path: Path, lines: list[str], kept: bool
+) -> None:
+    log = tmp_path / "first.log"
+    log.write_text("\n".join(f"{STAMP} INFO serveractions.kube.lease {each}" for each in lines))
+    assert kept_a_lease(log) is kept
 
 
 def test_a_warning_is_no_defect() -> None:

@@ -31,6 +31,13 @@ def test_a_process_can_end_before_the_first_call_and_after_each() -> None:
     ]
 
 
+def test_what_a_process_reads_of_no_object_is_no_part_of_its_life() -> None:
+    assert points(calls("objects.unfinished", "objects.mark", "objects.finished")) == [
+        Point("objects.mark", 1, "before"),
+        Point("objects.mark", 1, "after"),
+    ]
+
+
 def test_one_that_made_no_call_has_no_point() -> None:
     assert points([]) == []
 
