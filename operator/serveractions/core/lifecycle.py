@@ -12,7 +12,7 @@ from dataclasses import replace
 from serveractions.api.resource import Key, Resource
 from serveractions.api.status import Phase
 from serveractions.core import marks
-from serveractions.core.errors import Conflict, ObjectGone, WaitError
+from serveractions.core.errors import Conflict, ObjectGone, StatusRefused, WaitError
 from serveractions.core.following import Following
 from serveractions.core.inbox import Entry, Inbox
 from serveractions.core.issue import Bounds
@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 
 RETRY_DELAY = 2.0
 """Seconds before a step is taken again that the Kubernetes API did not let happen."""
+REFUSED_DELAY = 10.0
+"""Seconds before a step is taken again whose status the API server refused: a person has to act."""
 LEASE_DELAY = 2.0
 """Seconds before a process looks again whether it has come to hold the Lease of an object's
 server.
@@ -86,6 +88,13 @@ class Lifecycle:
         except WaitError as error:
             log.warning("%s waits for the Kubernetes API: %s", key, error)
             delay = error.retry_after or RETRY_DELAY
+        except StatusRefused as error:
+            log.error(  # noqa: TRY400 - it is said what to do; a traceback adds nothing
+                "%s cannot be written: are the resource definitions those of this release? %s",
+                key,
+                error,
+            )
+            delay = REFUSED_DELAY
         self._arrange(key, delay)
 
     async def _on_newest(self, entry: Entry) -> float | None:

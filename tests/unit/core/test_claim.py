@@ -157,7 +157,7 @@ async def test_a_claim_whose_time_out_lasts_is_closed_once_the_api_server_is_bac
 
 
 async def test_a_claim_that_the_schema_refuses_sends_nothing_and_stays_pending(
-    world: World,
+    world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     key = world.create("ServerMigration")
     refused = StatusRefused("status.intent: unknown")
@@ -170,6 +170,9 @@ async def test_a_claim_that_the_schema_refuses_sends_nothing_and_stays_pending(
 
     assert (await world.until_finished(key)).phase is Phase.SUCCEEDED
     assert process.faults.calls.count("objects.mark") == 2
+    (told,) = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert told.exc_info is None, "a definition of another release is no defect"
+    assert "definitions those of this release? status.intent: unknown" in told.getMessage()
 
 
 async def test_attempts_are_counted_and_issued_is_false_between_them(world: World) -> None:
