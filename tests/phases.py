@@ -1,12 +1,13 @@
 """Objects that stay in a phase for as long as a test wants to do something to them there."""
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from administrator import Administrator
 from assembled import Assembled
+from fakes.proxy import Seen
 from serveractions.api.kinds import BY_NAME, Kind
 
 LIVE, COLD = BY_NAME["ServerLiveMigration"], BY_NAME["ServerMigration"]
@@ -71,6 +72,16 @@ def held(
         author.edit(kind, name, suspend=False)
     if go_on and phase == "AwaitingDecision":
         author.edit(kind, name, decision="Confirm")
+
+
+def moves(name: str, phase: str) -> Callable[[Seen], bool]:
+    """Choose the write that moves the status of an object to a phase, as a proxy sees it."""
+
+    def is_it(seen: Seen) -> bool:
+        is_status = seen.method == "PATCH" and f"/{name}/status?" in seen.path
+        return is_status and seen.json["status"].get("phase") == phase
+
+    return is_it
 
 
 @contextmanager

@@ -13,6 +13,7 @@ import assembled
 from assembled import Assembled
 from fakes.proxy import Fault, Proxy, Seen
 from local_stack.kubernetes import ControlPlane
+from phases import moves
 from serveractions.api.kinds import BY_NAME, KINDS
 
 LIVE, RESET = BY_NAME["ServerLiveMigration"], BY_NAME["ServerStateReset"]
@@ -163,12 +164,21 @@ def test_an_answer_that_never_comes_costs_half_a_minute(world: Assembled, proxy:
 
 def _is_write(name: str, write: str) -> Callable[[Seen], bool]:
     """Choose the mark of an object, or the write of its status that moves it to a phase."""
+    if write != "mark":
+        return moves(name, write)
+    return lambda seen: seen.method == "PATCH" and f"/{name}?" in seen.path
 
-    def is_it(seen: Seen) -> bool:
-        if seen.method != "PATCH" or name not in seen.path:
-            return False
-        if write == "mark":
-            return "annotations" in seen.json["metadata"]
-        return seen.json.get("status", {}).get("phase") == write
 
-    return is_it
+@pytest.mark.parametrize("answer", [401, 403, 404, 410, 429, 500, 503, None])
+def test_watches_that_are_refused_for_a_while_come_back(
+    world: Assembled, proxy: Proxy, answer: int | None
+) -> None:
+    operator = world.operator
+    refused = Fault(on=lambda seen: "watch=true" in seen.path, answer=answer, times=5)
+    with proxy.having(refused):
+        assert proxy.cut(watches_only=True) == len(KINDS)
+        world.until(lambda: len(refused.hits) == 5, seconds=60, what="the watches come again")
+    name, server = world.act(RESET, state="Active")
+    world.until_phase(RESET, name, "Succeeded")
+    assert world.cloud.accepted(server) == ["os-resetState"]
+    assert operator.running, "it is the same process"

@@ -11,10 +11,10 @@ import pytest
 import assembled
 import lease_board
 from assembled import Assembled
-from fakes.proxy import Fault, Proxy, Seen
+from fakes.proxy import Fault, Proxy
 from local_stack.kubernetes import ControlPlane
 from operators import Operator
-from phases import COLD, LIVE, OWN, PASSWORD, RESET
+from phases import COLD, LIVE, OWN, PASSWORD, RESET, moves
 from serveractions.api.kinds import BY_NAME, Kind
 
 BACKUP = BY_NAME["ServerBackup"]
@@ -77,14 +77,9 @@ def holds(world: Assembled, operator: Operator) -> bool:
     return bool(found) and all(each.startswith(operator.name) for each in found)
 
 
-def write_to(name: str, phase: str) -> Fault:
-    """Return a fault for the write that moves an object to a phase."""
-
-    def is_it(seen: Seen) -> bool:
-        is_status = seen.method == "PATCH" and f"/{name}/status?" in seen.path
-        return is_status and seen.json["status"].get("phase") == phase
-
-    return Fault(on=is_it, reaches=True, truthful=True)
+def late_answer(name: str, phase: str) -> Fault:
+    """Return a fault that delays the answer to the write that moves an object to a phase."""
+    return Fault(on=moves(name, phase), reaches=True, truthful=True)
 
 
 @pytest.mark.parametrize("woken", ["before-the-other-sends", "after-the-other-has-sent"])
@@ -94,7 +89,7 @@ def test_a_process_that_is_stopped_after_its_claim_does_not_send_when_it_wakes(
     first, second = pair
     name = f"stopped-{woken}"
     (server,) = world.cloud.boot(name)
-    claim = write_to(name, "Issuing")
+    claim = late_answer(name, "Issuing")
     claim.then = first.pause
     with proxy.having(claim):
         world.create(world.body(RESET, name, server, state="Active"))
@@ -116,7 +111,7 @@ def test_a_process_that_is_cut_off_after_its_claim_does_not_send_when_it_is_back
     _, second = pair
     name = "cut-off-after-the-claim"
     (server,) = world.cloud.boot(name)
-    claim = write_to(name, "Issuing")
+    claim = late_answer(name, "Issuing")
     claim.gate = proxy.gate()
     with proxy.having(claim):
         world.create(world.body(RESET, name, server, state="Active"))
@@ -132,6 +127,30 @@ def test_a_process_that_is_cut_off_after_its_claim_does_not_send_when_it_is_back
     assert world.cloud.accepted(guest) == ["os-resetState"]
 
 
+def test_a_lease_that_is_deleted_after_the_claim_keeps_the_request_back(
+    world: Assembled, proxy: Proxy, pair: tuple[Operator, Operator]
+) -> None:
+    first, _ = pair
+    name = "deleted-lease"
+    (server,) = world.cloud.boot(name)
+    claim = late_answer(name, "Issuing")
+    claim.gate = proxy.gate()
+    lost = first.log().count("a slot is not held any more")
+    with proxy.having(claim):
+        world.create(world.body(RESET, name, server, state="Active"))
+        world.until(lambda: len(claim.hits) == 1, seconds=60, what="the claim")
+        lease_board.delete(world)
+        world.until(
+            lambda: first.log().count("a slot is not held any more") == lost + 2,
+            seconds=60,
+            what="the first one notices",
+        )
+        claim.gate.open()
+        world.until_phase(RESET, name, "Succeeded")
+    assert world.status(RESET, name)["attempts"] == 1
+    assert world.cloud.accepted(server) == ["os-resetState"]
+
+
 @pytest.mark.parametrize("kind", [RESET, LIVE, PASSWORD, BACKUP], ids=str)
 def test_what_was_sent_by_a_process_that_is_cut_off_is_adopted_by_the_other(
     world: Assembled, proxy: Proxy, pair: tuple[Operator, Operator], kind: Kind
@@ -139,7 +158,7 @@ def test_what_was_sent_by_a_process_that_is_cut_off_is_adopted_by_the_other(
     _, second = pair
     name = f"cut-off-{kind.short}"
     (server,) = world.cloud.boot(name)
-    record = write_to(name, "Running")
+    record = late_answer(name, "Running")
     record.reaches, record.gate, record.times = False, proxy.gate(), None
     with proxy.having(record), proxy.having(_renewals()):
         world.create(world.body(kind, name, server, **spec_of(kind)))
