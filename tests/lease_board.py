@@ -2,22 +2,27 @@
 
 import requests
 
-from administrator import MERGE_PATCH, Administrator
+from administrator import MERGE_PATCH
+from assembled import Assembled
+from serveractions.config import Config
 
 PLACE = "apis/coordination.k8s.io/v1/namespaces/serveractions-system/leases"
 
 
-def holders(world: Administrator) -> dict[str, str]:
-    """Return who holds each slot; empty where nobody does."""
+def holders(world: Assembled) -> dict[str, str]:
+    """Return who holds each slot of a world; empty where nobody does."""
     answer = world.session.get(f"{world.kubernetes.server}/{PLACE}", timeout=30)
     answer.raise_for_status()
+    count = int(world.settings.get("slots", Config().slots))
+    names = {f"serveractions-slot-{index}" for index in range(count)}  # others had more of them
     return {
         item["metadata"]["name"]: item["spec"].get("holderIdentity") or ""
         for item in answer.json()["items"]
+        if item["metadata"]["name"] in names
     }
 
 
-def steal(world: Administrator, *, holder: str = "a-thief") -> None:
+def steal(world: Assembled, *, holder: str = "a-thief") -> None:
     """Write another holder into all of them, who will never renew them."""
     for name in holders(world):
         path = f"{world.kubernetes.server}/{PLACE}/{name}"
@@ -26,7 +31,7 @@ def steal(world: Administrator, *, holder: str = "a-thief") -> None:
         assert answer.ok, answer.text
 
 
-def delete(world: Administrator) -> None:
+def delete(world: Assembled) -> None:
     """Delete all of them."""
     for name in holders(world):
         path = f"{world.kubernetes.server}/{PLACE}/{name}"

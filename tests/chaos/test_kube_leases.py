@@ -64,11 +64,14 @@ def world(kubernetes: ControlPlane, proxy: Proxy) -> Iterator[Assembled]:
 def pair(world: Assembled) -> Iterator[tuple[Operator, Operator]]:
     """The first one holds all Leases and sees the API server through the proxy; the other waits."""
     first = world.start("first")
-    world.until(lambda: holds(world, first), seconds=60, what="the first one acts")
-    second = world.start("second", direct=True)
-    yield first, second
-    first.stop()
-    second.stop()
+    second = None
+    try:
+        world.until(lambda: holds(world, first), seconds=60, what="the first one acts")
+        second = world.start("second", direct=True)
+        yield first, second
+    finally:
+        for operator in filter(None, (first, second)):
+            operator.stop()
 
 
 def holds(world: Assembled, operator: Operator) -> bool:
