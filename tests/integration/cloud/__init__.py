@@ -1,1 +1,1 @@
-"""What happens in the cloud beside our actions. A package, so that its world ends with its last test."""
+"""What happens in the cloud beside our actions; a package, so that its world ends with it."""

@@ -1,1 +1,1 @@
-"""What a faulty Kubernetes does to the operator. A package, so that its world ends with its last test."""
+"""What a faulty Kubernetes does to the operator; a package, so that its world ends with it."""
