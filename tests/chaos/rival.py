@@ -1,6 +1,7 @@
 """Another user of the same cloud, who knows of no operator and acts on the same servers."""
 
 import asyncio
+import json
 import random
 from collections import Counter
 from dataclasses import dataclass, field
@@ -63,27 +64,27 @@ class Rival:
 
     async def _post(self, server: str, act: dict[str, Any]) -> None:
         (name,) = act
-        if await self._send("POST", f"/servers/{server}/action", act):
+        if await self._ask("POST", f"/servers/{server}/action", act) is not None:
             self.accepted[name] += 1
 
     async def _abort(self, server: str) -> None:
-        endpoint, headers = await self._logged_in()
         path = f"/servers/{server}/migrations"
-        async with self.session.get(endpoint + path, headers=headers) as answer:
-            running = (await answer.json())["migrations"] if answer.ok else []
-        for each in running:
-            if await self._send("DELETE", f"{path}/{each['id']}"):
+        listed = await self._ask("GET", path) or {}
+        for each in listed.get("migrations", ()):
+            if await self._ask("DELETE", f"{path}/{each['id']}") is not None:
                 self.accepted["abort"] += 1
 
-    async def _send(self, method: str, path: str, body: Any = None) -> bool:
+    async def _ask(self, method: str, path: str, body: Any = None) -> dict[str, Any] | None:
+        """Return what Nova answers; nothing if the cloud is away, which harms the rival alone."""
         try:
             endpoint, headers = await self._logged_in()
             async with self.session.request(
                 method, endpoint + path, json=body, headers=headers
             ) as answer:
-                return answer.ok
-        except aiohttp.ClientError:  # the cloud is away: so much the worse for the rival
-            return False
+                text = await answer.text()
+                return (json.loads(text) if text else {}) if answer.ok else None
+        except (aiohttp.ClientError, ValueError):
+            return None
 
     async def _logged_in(self) -> tuple[str, dict[str, str]]:
         """Return Nova's address and the headers of a request; tokens are ended now and then."""
@@ -106,7 +107,7 @@ class Rival:
         async with self.session.post(f"{auth['auth_url']}/auth/tokens", json=body) as answer:
             if not answer.ok:
                 raise aiohttp.ClientError("no login")
-            catalog = (await answer.json())["token"]["catalog"]
+            catalog = json.loads(await answer.text())["token"]["catalog"]
             token = answer.headers["X-Subject-Token"]
         compute = next(each for each in catalog if each["type"] == "compute")
         endpoint = next(
