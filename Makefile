@@ -4,12 +4,13 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 LOCK   := tests/requirements.txt
 STAMP  := $(VENV)/.installed
+CORE   := $(addprefix tests/unit/,actions api core fake_cloud)
 
 export PYTHONPATH := operator:deploy/local
 # Compiled files make the second run of the tests half as long; some machines switch them off.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help venv build demo test lint types layers unit contract integration e2e chaos crds clean
+.PHONY: help venv build demo test lint types layers unit core edges contract integration e2e chaos crds clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,7 +29,12 @@ build: venv  ## build and cache the local Kubernetes and OpenStack (once per mac
 demo: venv  ## every action, end to end, on a real Kubernetes and a real Nova (KEEP=1 leaves it up)
 	@$(BIN)/python -m demo $(if $(KEEP),--keep)
 
-test: lint types layers unit build contract integration e2e  ## everything that CI runs
+# Most of these tests wait for other programs; what measures time has the machine for itself.
+test: lint types layers unit build  ## everything that CI runs
+	@echo "contract and integration, side by side: what they print comes when they end"
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target SELECT='-m "not timed"' contract integration
+	@$(BIN)/python -m pytest -m timed tests/integration
+	@$(MAKE) --no-print-directory e2e
 
 lint: venv  ## ruff: rules and format
 	@$(BIN)/ruff check
@@ -41,13 +47,19 @@ layers: venv  ## import-linter: imports point one way
 	@$(BIN)/lint-imports --no-cache
 
 unit: venv  ## the quick tests: no network, no stack
-	@$(BIN)/python -m pytest -q -n 2 tests/unit tests/test_repository.py
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target core edges
+
+core: venv  ## the unit tests of what is pure, and of the repository itself
+	@$(BIN)/python -m pytest -q tests/test_repository.py $(CORE)
+
+edges: venv  ## the unit tests of all else
+	@$(BIN)/python -m pytest -q $(filter-out $(CORE) %.py %__pycache__,$(wildcard tests/unit/*)) $(wildcard tests/unit/test_*.py)
 
 contract: venv  ## one suite on the fake cloud and on the real Nova: they have to be alike
 	@$(BIN)/python -m pytest tests/contract
 
 integration: venv  ## the assembled operator on a real kube-apiserver
-	@$(BIN)/python -m pytest tests/integration
+	@$(BIN)/python -m pytest $(SELECT) tests/integration
 
 e2e: venv  ## each action on a real kube-apiserver and a real Nova
 	@$(BIN)/python -m pytest tests/e2e

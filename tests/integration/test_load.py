@@ -18,6 +18,8 @@ from assembled import Assembled, Memory
 from local_stack.kubernetes import ControlPlane
 from serveractions.api.kinds import BY_NAME
 
+pytestmark = pytest.mark.timed
+
 LIVE_MIGRATION = BY_NAME["ServerLiveMigration"]
 MIGRATIONS = 200
 PACE = {"live-migration": "120", "read-latency": "0.028", "write-latency": "0.041"}
