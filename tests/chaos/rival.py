@@ -11,6 +11,7 @@ import aiohttp
 
 NAME = "manager"
 PAUSE = (0.3, 2.0)
+PATIENCE = aiohttp.ClientTimeout(total=30)
 VERSION = {"OpenStack-API-Version": "compute 2.65"}
 ACTS: tuple[dict[str, Any], ...] = (
     {"createBackup": {"name": "rival", "backup_type": "hourly", "rotation": 1}},
@@ -79,11 +80,11 @@ class Rival:
         try:
             endpoint, headers = await self._logged_in()
             async with self.session.request(
-                method, endpoint + path, json=body, headers=headers
+                method, endpoint + path, json=body, headers=headers, timeout=PATIENCE
             ) as answer:
                 text = await answer.text()
                 return (json.loads(text) if text else {}) if answer.ok else None
-        except (aiohttp.ClientError, ValueError):
+        except (aiohttp.ClientError, TimeoutError, ValueError):
             return None
 
     async def _logged_in(self) -> tuple[str, dict[str, str]]:
@@ -104,7 +105,9 @@ class Rival:
                 "scope": {"project": project},
             }
         }
-        async with self.session.post(f"{auth['auth_url']}/auth/tokens", json=body) as answer:
+        async with self.session.post(
+            f"{auth['auth_url']}/auth/tokens", json=body, timeout=PATIENCE
+        ) as answer:
             if not answer.ok:
                 raise aiohttp.ClientError("no login")
             catalog = json.loads(await answer.text())["token"]["catalog"]
