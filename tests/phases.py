@@ -1,4 +1,6 @@
-"""Objects that stay in a phase for as long as a test wants to do something to them there."""
+"""What kinds need and send, and objects that stay in a phase for as long as a test wants to do
+something to them there.
+"""
 
 import secrets
 from collections.abc import Callable, Iterator
@@ -12,11 +14,21 @@ from serveractions.api.kinds import BY_NAME, Kind
 
 LIVE, COLD = BY_NAME["ServerLiveMigration"], BY_NAME["ServerMigration"]
 RESET, PASSWORD = BY_NAME["ServerStateReset"], BY_NAME["ServerPasswordChange"]
+BACKUP = BY_NAME["ServerBackup"]
 OWN: dict[Kind, dict[str, Any]] = {
     RESET: {"state": "Active"},
     PASSWORD: {"passwordSecretRef": {"name": "password", "key": "password"}},
+    BACKUP: {"backupType": "daily", "rotation": 2},
 }
-"""What kinds cannot do without; the Secret is the test's to make."""
+"""What kinds cannot do without; see `create_password` for the Secret."""
+POSTS: dict[Kind, list[str]] = {
+    RESET: ["os-resetState"],
+    PASSWORD: ["changePassword"],
+    LIVE: ["os-migrateLive"],
+    COLD: ["migrate", "confirmResize"],
+    BACKUP: ["createBackup"],
+}
+"""What Nova accepts of the kinds of which it keeps records, where nothing goes wrong."""
 
 
 class Phase(NamedTuple):
@@ -34,6 +46,12 @@ PHASES = {
     "AwaitingDecision": Phase(COLD, {"confirmation": "Manual"}, ["migrate", "confirmResize"]),
     "Succeeded": Phase(RESET, {}, ["os-resetState"]),
 }
+
+
+def create_password(world: Assembled) -> None:
+    """Create the Secret that password changes name."""
+    usable = {"serveractions.dev/usable-as": "password"}
+    world.create_secret("password", {"password": "a-new-password"}, label=usable)
 
 
 class Held(NamedTuple):

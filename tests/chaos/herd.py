@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from chaos.nursery import Nursery, Operator
-from fakes import mortal
 from fakes.mortal import Point
 
 CALLS = {
@@ -92,17 +91,11 @@ class Herd:
     ) -> Operator:
         """Start one process, which may be going to hurt itself."""
         name = f"{identity}-{next(self._numbers)}"
-        settings = {**self._settings, "identity": name}
-        own = (part for flag, value in settings.items() for part in (f"--{flag}", value))
-        point, number = hurt or (None, signal.SIGKILL)
-        log = self._directory / f"{name}.log"
         operator = await self._nursery.start(
-            name,
-            [*mortal.flags(self._directory / f"{name}.calls", point, number), *own],
-            log=log,
+            name, self._settings, directory=self._directory, hurt=hurt
         )
-        self._running[operator] = number if hurt else None
-        self.logs.append(log)
+        self._running[operator] = hurt[1] if hurt else None
+        self.logs.append(operator.log)
         return operator
 
     async def leave(self) -> None:

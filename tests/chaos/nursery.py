@@ -7,10 +7,13 @@ import os
 import signal
 import sys
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from fakes import mortal
+from fakes.mortal import Point
 
 ROOT = Path(__file__).parents[2]
 END_WITHIN = 30.0
@@ -90,17 +93,30 @@ class Nursery:
         self._asked: deque[tuple[str, Path, asyncio.Future[Operator]]] = deque()
         self._children: dict[int, Operator] = {}
 
-    async def start(self, identity: str, arguments: Sequence[str], *, log: Path) -> Operator:
+    async def start(
+        self,
+        identity: str,
+        settings: Mapping[str, str],
+        *,
+        directory: Path,
+        hurt: tuple[Point, signal.Signals] | None = None,
+    ) -> Operator:
         """Start an operator.
 
         Args:
-            identity: Of the process.
-            arguments: Of `fakes.mortal`, the operator's own flags included.
-            log: Where its output goes.
+            identity: Of the process, and of its files.
+            settings: The operator's flags, the identity aside.
+            directory: Where its calls and its output go.
+            hurt: The call at which it sends itself a signal, and which one.
         """
+        point, number = hurt or (None, signal.SIGKILL)
+        flags = {**settings, "identity": identity}
+        own = (part for flag, value in flags.items() for part in (f"--{flag}", value))
+        arguments = [*mortal.flags(calls_of(directory, identity), point, number), *own]
+        log = directory / f"{identity}.log"
         started: asyncio.Future[Operator] = asyncio.get_running_loop().create_future()
         self._asked.append((identity, log, started))
-        self._order({"arguments": list(arguments), "log": str(log)})
+        self._order({"arguments": arguments, "log": str(log)})
         return await started
 
     def _order(self, order: Mapping[str, Any]) -> None:
@@ -132,6 +148,11 @@ class Nursery:
         operator = self._children.pop(pid)
         operator.code = code
         operator.ended.set()
+
+
+def calls_of(directory: Path, identity: str) -> Path:
+    """Return where the calls of a process are noted."""
+    return directory / f"{identity}.calls"
 
 
 @contextlib.asynccontextmanager

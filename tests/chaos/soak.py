@@ -17,13 +17,12 @@ from chaos.audit import Breach, Finding, Told, audit, why_unknown
 from chaos.cloud import Cloud
 from chaos.cluster import Cluster, cluster, holder
 from chaos.herd import Herd, Hurts
-from chaos.lives import PASSWORD, PASSWORD_SECRET
 from chaos.logs import complaints, kept_a_lease
 from chaos.nursery import nursery
 from chaos.people import People
 from chaos.rival import NAME as RIVAL
 from chaos.rival import Rival
-from chaos.stage import ACCOUNT, ROOT, SECRET, SYSTEM
+from chaos.stage import CREDENTIALS, SYSTEM, furnish, install
 from chaos.table import table
 from chaos.truth import NOTHING, Account, accounts
 from chaos.waiting import until
@@ -218,10 +217,7 @@ async def _while_it_lasts(
 
 @contextlib.asynccontextmanager
 async def _world(kubernetes: ControlPlane, directory: Path, plan: Plan) -> AsyncIterator[_World]:
-    kubernetes.kubectl("apply", "--server-side", "--force-conflicts", "-k", ROOT / "deploy/base")
-    kubeconfig = kubernetes.write_kubeconfig(
-        directory / "kubeconfig", token=kubernetes.service_account_token(SYSTEM, "serveractions")
-    )
+    kubeconfig = install(kubernetes, directory)
     async with (
         cluster(kubernetes) as administrator,
         aiohttp.ClientSession() as session,
@@ -232,19 +228,13 @@ async def _world(kubernetes: ControlPlane, directory: Path, plan: Plan) -> Async
         )
         clouds = await place.clouds_yaml()
         servers = await place.boot(*(f"server-{number:03}" for number in range(plan.servers)))
-        await administrator.create_namespace(NAMESPACE)
-        await administrator.create_secret(NAMESPACE, SECRET, {"clouds.yaml": clouds})
-        usable = {"serveractions.dev/usable-as": "password"}
-        await administrator.create_secret(
-            NAMESPACE, PASSWORD_SECRET, {PASSWORD_SECRET: PASSWORD}, usable
-        )
+        await furnish(administrator, NAMESPACE, clouds=clouds)
         herd = Herd(
             operators,
             settings={**SETTINGS, "kubeconfig": str(kubeconfig)},
             directory=directory,
             seed=f"{plan.seed} herd",
         )
-        credentials = {"cloudCredentialsRef": {"secretName": SECRET, "cloudName": ACCOUNT}}
         try:
             yield _World(
                 plan=plan,
@@ -252,7 +242,7 @@ async def _world(kubernetes: ControlPlane, directory: Path, plan: Plan) -> Async
                 cloud=place,
                 herd=herd,
                 weather=Weather(place, kubernetes, servers, f"{plan.seed} weather"),
-                people=People(administrator, NAMESPACE, servers, f"{plan.seed}", credentials),
+                people=People(administrator, NAMESPACE, servers, f"{plan.seed}", CREDENTIALS),
                 rival=Rival(
                     session, json.loads(clouds)["clouds"][RIVAL], servers, f"{plan.seed} rival"
                 ),

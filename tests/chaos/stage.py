@@ -19,14 +19,15 @@ from chaos import cloud
 from chaos.cloud import Cloud
 from chaos.cluster import Cluster, Json, cluster, holder
 from chaos.lives import PASSWORD, PASSWORD_SECRET, QUICK, SLOW, Life
-from chaos.nursery import Nursery, Operator, nursery
-from fakes import mortal
+from chaos.nursery import Nursery, Operator, calls_of, nursery
 from fakes.mortal import Point
 from local_stack.kubernetes import ControlPlane
 
 ROOT = Path(__file__).parents[2]
 SYSTEM = "serveractions-system"
 SECRET, ACCOUNT = "openstack", "admin"
+CREDENTIALS = {"cloudCredentialsRef": {"secretName": SECRET, "cloudName": ACCOUNT}}
+"""The part of each spec that names the Secret."""
 NAME = "victim"
 SETTINGS = {
     "slots": "1",
@@ -93,11 +94,7 @@ class Stage:
         name = f"{re.sub('[^a-z]+', '-', life.name)}-{next(self.numbers)}"
         directory = self.directory / name
         directory.mkdir()
-        await self.cluster.create_namespace(name)
-        await self.cluster.create_secret(name, SECRET, {"clouds.yaml": await home.clouds_yaml()})
-        usable = {"serveractions.dev/usable-as": "password"}
-        texts = {PASSWORD_SECRET: PASSWORD}
-        await self.cluster.create_secret(name, PASSWORD_SECRET, texts, usable)
+        await furnish(self.cluster, name, clouds=await home.clouds_yaml())
         (server,) = await home.boot(name)
         return Place(
             stage=self,
@@ -124,11 +121,7 @@ class Place:
 
     async def create(self) -> None:
         """Create the object."""
-        common = {
-            "cloudCredentialsRef": {"secretName": SECRET, "cloudName": ACCOUNT},
-            "serverRef": {"id": self.server},
-        }
-        spec = common | dict(self.life.spec)
+        spec = {**CREDENTIALS, "serverRef": {"id": self.server}, **self.life.spec}
         await self.stage.cluster.create(self.namespace, self.life.kind, NAME, spec)
 
     async def read(self) -> Json:
@@ -164,27 +157,40 @@ class Operators:
     async def start(self, identity: str, hurt: Hurt | None = None) -> Operator:
         """Start a process, which may be going to be hurt."""
         place = self._place
-        point, number = (hurt.point, hurt.signal) if hurt else (None, signal.SIGKILL)
         settings = {
             **SETTINGS,
             **place.settings,
             "kubeconfig": str(place.stage.kubeconfig),
             "namespace": place.namespace,
             "watch-namespaces": place.namespace,
-            "identity": identity,
         }
-        own = (part for flag, value in settings.items() for part in (f"--{flag}", value))
         operator = await place.stage.nursery.start(
             identity,
-            [*mortal.flags(self.calls(identity), point, number), *own],
-            log=place.directory / f"{identity}.log",
+            settings,
+            directory=place.directory,
+            hurt=(hurt.point, hurt.signal) if hurt else None,
         )
         self.all.append(operator)
         return operator
 
     def calls(self, identity: str) -> Path:
         """Return where the calls of a process are noted."""
-        return self._place.directory / f"{identity}.calls"
+        return calls_of(self._place.directory, identity)
+
+
+def install(kubernetes: ControlPlane, directory: Path) -> Path:
+    """Apply what an installation consists of; return a kubeconfig with the operator's rights."""
+    kubernetes.kubectl("apply", "--server-side", "--force-conflicts", "-k", ROOT / "deploy/base")
+    token = kubernetes.service_account_token(SYSTEM, "serveractions")
+    return kubernetes.write_kubeconfig(directory / "kubeconfig", token=token)
+
+
+async def furnish(cluster: Cluster, namespace: str, *, clouds: str) -> None:
+    """Make a namespace with the Secrets that objects name: of the cloud, and of a password."""
+    await cluster.create_namespace(namespace)
+    await cluster.create_secret(namespace, SECRET, {"clouds.yaml": clouds})
+    usable = {"serveractions.dev/usable-as": "password"}
+    await cluster.create_secret(namespace, PASSWORD_SECRET, {PASSWORD_SECRET: PASSWORD}, usable)
 
 
 @contextlib.asynccontextmanager
@@ -195,11 +201,8 @@ async def stage(kubernetes: ControlPlane, directory: Path) -> AsyncIterator[Stag
         kubernetes: A control plane with the CRDs.
         directory: Where calls and logs of the operators go.
     """
-    kubernetes.kubectl("apply", "--server-side", "--force-conflicts", "-k", ROOT / "deploy/base")
+    kubeconfig = install(kubernetes, directory)
     kubernetes.kubectl("apply", "-f", Path(__file__).with_name("leases.yaml"))
-    kubeconfig = kubernetes.write_kubeconfig(
-        directory / "kubeconfig", token=kubernetes.service_account_token(SYSTEM, "serveractions")
-    )
     supervisor = kubernetes.supervisor
     async with (
         cluster(kubernetes) as administrator,

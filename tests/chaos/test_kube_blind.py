@@ -13,12 +13,9 @@ import assembled
 from assembled import Assembled
 from fakes.proxy import Fault, Proxy, Seen
 from local_stack.kubernetes import ControlPlane
-from phases import moves
-from serveractions.api.kinds import BY_NAME, KINDS
+from phases import LIVE, OWN, PASSWORD, RESET, create_password, moves
+from serveractions.api.kinds import KINDS
 
-LIVE, RESET = BY_NAME["ServerLiveMigration"], BY_NAME["ServerStateReset"]
-PASSWORD = BY_NAME["ServerPasswordChange"]
-SET_PASSWORD = {"passwordSecretRef": {"name": "password", "key": "password"}}
 SETTINGS = {"poll-interval": "2", "poll-interval-urgent": "0.5", "retry-interval": "1"}
 PACE = {"live-migration": "600", "password": "3"}
 
@@ -32,18 +29,11 @@ OUTAGE = 60
 
 
 @pytest.fixture(scope="module")
-def proxy(kubernetes: ControlPlane) -> Iterator[Proxy]:
-    with assembled.behind_a_proxy(kubernetes) as proxy:
-        yield proxy
-
-
-@pytest.fixture(scope="module")
 def world(kubernetes: ControlPlane, proxy: Proxy) -> Iterator[Assembled]:
     with assembled.prepared(
         kubernetes, name="blind", settings=SETTINGS, pace=PACE, proxy=proxy
     ) as world:
-        label = {"serveractions.dev/usable-as": "password"}
-        world.create_secret("password", {"password": "a-new-password"}, label=label)
+        create_password(world)
         world.start()
         yield world
 
@@ -88,7 +78,7 @@ def test_a_silently_dead_watch_is_given_up_after_a_while_and_nothing_is_missed(
 def test_a_frozen_path_costs_the_leases_and_nothing_else(world: Assembled, proxy: Proxy) -> None:
     running, moving = world.act(LIVE)
     world.until_phase(LIVE, running, "Running")
-    issuing, guest = world.act(PASSWORD, **SET_PASSWORD)
+    issuing, guest = world.act(PASSWORD, **OWN[PASSWORD])
     world.until(lambda: bool(world.cloud.accepted(guest)), seconds=20, what="the request")
     lost = world.operator.log().count("a slot is not held any more")
     with proxy.frozen():
@@ -121,7 +111,7 @@ def test_an_api_server_that_answers_503_for_a_minute_ends_nothing(
 ) -> None:
     running, moving = world.act(LIVE)
     world.until_phase(LIVE, running, "Running")
-    issuing, guest = world.act(PASSWORD, **SET_PASSWORD)
+    issuing, guest = world.act(PASSWORD, **OWN[PASSWORD])
     world.until(lambda: bool(world.cloud.accepted(guest)), seconds=20, what="the request")
     refusals = Fault(on=lambda _: True, answer=503, times=None)
     with proxy.having(refusals):

@@ -14,10 +14,9 @@ from assembled import Assembled
 from fakes.proxy import Fault, Proxy
 from local_stack.kubernetes import ControlPlane
 from operators import Operator
-from phases import COLD, LIVE, OWN, PASSWORD, RESET, moves
-from serveractions.api.kinds import BY_NAME, Kind
+from phases import BACKUP, LIVE, OWN, PASSWORD, POSTS, RESET, create_password, moves
+from serveractions.api.kinds import Kind
 
-BACKUP = BY_NAME["ServerBackup"]
 SETTINGS = {
     "slots": "2",
     "lease-duration": "5",
@@ -30,14 +29,6 @@ SETTINGS = {
     "retry-interval": "1",
 }
 PACE = {"live-migration": "2", "cold-migration": "1", "backup": "1"}
-RACE: dict[Kind, list[str]] = {
-    RESET: ["os-resetState"],
-    PASSWORD: ["changePassword"],
-    LIVE: ["os-migrateLive"],
-    COLD: ["migrate", "confirmResize"],
-    BACKUP: ["createBackup"],
-}
-"""The kinds that race, and what each is to send."""
 OBJECTS = 100
 ROBBERIES = 12
 BETWEEN = 1.5
@@ -45,18 +36,11 @@ BETWEEN = 1.5
 
 
 @pytest.fixture(scope="module")
-def proxy(kubernetes: ControlPlane) -> Iterator[Proxy]:
-    with assembled.behind_a_proxy(kubernetes) as proxy:
-        yield proxy
-
-
-@pytest.fixture(scope="module")
 def world(kubernetes: ControlPlane, proxy: Proxy) -> Iterator[Assembled]:
     with assembled.prepared(
         kubernetes, name="leases", settings=SETTINGS, pace=PACE, proxy=proxy
     ) as world:
-        label = {"serveractions.dev/usable-as": "password"}
-        world.create_secret("password", {"password": "a-new-password"}, label=label)
+        create_password(world)
         yield world
 
 
@@ -164,10 +148,10 @@ def test_what_was_sent_by_a_process_that_is_cut_off_is_adopted_by_the_other(
     record = late_answer(name, "Running")
     record.reaches, record.gate, record.times = False, proxy.gate(), None
     with proxy.having(record), proxy.having(_renewals()):
-        world.create(world.body(kind, name, server, **spec_of(kind)))
+        world.create(world.body(kind, name, server, **OWN.get(kind, {})))
         world.until(lambda: holds(world, second), seconds=60, what="the other takes over")
         world.until_phase(kind, name, "Succeeded")
-    assert world.cloud.accepted(server) == RACE[kind]
+    assert world.cloud.accepted(server) == POSTS[kind]
     assert world.status(kind, name).get("attempts", 0) == 0
 
 
@@ -175,11 +159,11 @@ def test_a_race_for_objects_and_leases_ends_with_one_request_for_each(
     world: Assembled, pair: tuple[Operator, Operator]
 ) -> None:
     assert all(one.running for one in pair)
-    kinds = list(RACE)
+    kinds = list(POSTS)
     names = {f"race-{number}": kinds[number % len(kinds)] for number in range(OBJECTS)}
     servers = dict(zip(names, world.cloud.boot(*names), strict=True))
     bodies = [
-        world.body(kind, name, servers[name], **spec_of(kind)) for name, kind in names.items()
+        world.body(kind, name, servers[name], **OWN.get(kind, {})) for name, kind in names.items()
     ]
     robber = threading.Thread(target=_rob, args=(world,))
     robber.start()
@@ -202,17 +186,10 @@ def test_a_race_for_objects_and_leases_ends_with_one_request_for_each(
     assert losers == {}
     accepted = world.cloud.counts()["accepted"]
     assert {name: accepted[servers[name]] for name in names} == {
-        name: dict.fromkeys(RACE[kind], 1) for name, kind in names.items()
+        name: dict.fromkeys(POSTS[kind], 1) for name, kind in names.items()
     }
     holders = {statuses[name]["intent"]["holder"] for name in names}
     print(f"{OBJECTS} objects were sent by {len(holders)} processes")  # noqa: T201
-
-
-def spec_of(kind: Kind) -> dict[str, object]:
-    return {
-        **OWN.get(kind, {}),
-        **({"backupType": "daily", "rotation": 2} if kind is BACKUP else {}),
-    }
 
 
 def _renewals() -> Fault:

@@ -21,10 +21,10 @@ import pytest
 import assembled
 from assembled import Assembled
 from local_stack.kubernetes import ControlPlane
-from phases import COLD, LIVE, OWN, PASSWORD, RESET
+from phases import BACKUP, COLD, LIVE, OWN, PASSWORD, POSTS, RESET, create_password
 from serveractions.api.kinds import BY_NAME, Kind
 
-BACKUP, INJECTION = BY_NAME["ServerBackup"], BY_NAME["ServerNetworkInjection"]
+INJECTION = BY_NAME["ServerNetworkInjection"]
 SETTINGS = {"poll-interval": "2", "poll-interval-urgent": "0.5", "retry-interval": "1"}
 PACE = {"live-migration": "1", "cold-migration": "0.6", "backup": "0.6", "confirm": "0.2"}
 USERS = 6
@@ -58,8 +58,6 @@ class Ordinary:
         """Create an object; return its name."""
         name = name or f"{kind.short}-{secrets.token_hex(4)}"
         own = {**OWN.get(kind, {}), **spec}
-        if kind is BACKUP:
-            own = {"backupType": "daily", "rotation": 2, **own}
         began = time.time()
         self.world.create(self.world.body(kind, name, server, **own))
         if free:
@@ -83,14 +81,7 @@ Play = Callable[[Ordinary], None]
 
 def one_of_each(run: Ordinary) -> None:
     """Every kind on a server of its own."""
-    posts = {
-        RESET: ["os-resetState"],
-        PASSWORD: ["changePassword"],
-        INJECTION: ["injectNetworkInfo"],
-        BACKUP: ["createBackup"],
-        LIVE: ["os-migrateLive"],
-        COLD: ["migrate", "confirmResize"],
-    }
+    posts = {**POSTS, INJECTION: ["injectNetworkInfo"]}
     servers = {kind: run.server()[1] for kind in posts}
     names = {kind: run.create(kind, servers[kind]) for kind in posts}
     for kind, name in names.items():
@@ -250,8 +241,7 @@ PLAYS: list[Play] = [
 @pytest.fixture(scope="module")
 def run(kubernetes: ControlPlane) -> Iterator[Ordinary]:
     with assembled.prepared(kubernetes, name="ordinary", settings=SETTINGS, pace=PACE) as world:
-        label = {"serveractions.dev/usable-as": "password"}
-        world.create_secret("password", {"password": "a-new-password"}, label=label)
+        create_password(world)
         world.start("first")
         world.start("second")
         yield Ordinary(world)

@@ -12,19 +12,9 @@ from assembled import Assembled
 from local_stack import stack
 from local_stack.kubernetes import ControlPlane
 from local_stack.progress import Silent
-from phases import COLD, LIVE, OWN, PASSWORD, RESET
-from serveractions.api.kinds import BY_NAME, Kind
+from phases import OWN, POSTS, RESET, create_password
 
 CRDS = Path(__file__).parents[2] / "crds"
-BACKUP = BY_NAME["ServerBackup"]
-POSTS: dict[Kind, list[str]] = {
-    RESET: ["os-resetState"],
-    PASSWORD: ["changePassword"],
-    LIVE: ["os-migrateLive"],
-    COLD: ["migrate", "confirmResize"],
-    BACKUP: ["createBackup"],
-}
-"""injectNetworkInfo is not among them: Nova keeps no record of it, so it would be sent again."""
 SETTINGS = {"poll-interval": "1", "poll-interval-urgent": "0.5", "retry-interval": "1"}
 PACE = {"live-migration": "1", "cold-migration": "0.6", "backup": "0.6"}
 
@@ -39,8 +29,7 @@ def plane() -> Iterator[ControlPlane]:
 @pytest.fixture
 def world(plane: ControlPlane) -> Iterator[Assembled]:
     with assembled.prepared(plane, name="set-back", settings=SETTINGS, pace=PACE) as world:
-        label = {"serveractions.dev/usable-as": "password"}
-        world.create_secret("password", {"password": "a-new-password"}, label=label)
+        create_password(world)
         yield world
 
 
@@ -49,14 +38,12 @@ def test_what_was_sent_before_etcd_was_set_back_is_not_sent_again(
     world: Assembled, plane: ControlPlane, tmp_path: Path, operator: str
 ) -> None:
     world.start("before")
+    # Not injectNetworkInfo: Nova keeps no record of it, so it would be sent again.
     names = {f"{kind.short}-1": kind for kind in POSTS}
     servers = dict(zip(names, world.cloud.boot(*names), strict=True))
     for name, kind in names.items():
-        spec = {
-            **OWN.get(kind, {}),
-            **({"backupType": "d", "rotation": 1} if kind is BACKUP else {}),
-        }
-        world.create(world.body(kind, name, servers[name], suspend=True, **spec))
+        own = OWN.get(kind, {})
+        world.create(world.body(kind, name, servers[name], suspend=True, **own))
         world.until_phase(kind, name, "Suspended")
     plane.snapshot(tmp_path / "snapshot")
 

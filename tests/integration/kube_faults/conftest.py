@@ -14,6 +14,7 @@ from assembled import Assembled
 from fakes.proxy import Proxy
 from kube_world import new_namespace
 from local_stack.kubernetes import ControlPlane
+from phases import create_password
 from side_by_side import Running, SideBySide, running
 
 HERE = Path(__file__).parent
@@ -32,7 +33,6 @@ SETTINGS = {
     "sweep-interval": "1",
 }
 PACE = {"live-migration": "1", "cold-migration": "0.5", "backup": "0.5", "confirm": "0.2"}
-PASSWORD = {"serveractions.dev/usable-as": "password"}
 
 
 @pytest.fixture(scope="package")
@@ -58,7 +58,7 @@ def world(kubernetes: ControlPlane, proxy: Proxy, doomed: str) -> Iterator[Assem
         proxy=proxy,
         namespaces=[doomed],
     ) as world:
-        world.create_secret("password", {"password": "a-new-password"}, label=PASSWORD)
+        create_password(world)
         world.start()
         yield world
 
