@@ -167,7 +167,8 @@ class Operator:
             workers=config.workers,
         )
         pulse = WatchPulse(clock=asyncio.get_running_loop().time)
-        registry = handlers.build_registry(Watched(engine), login=api.credentials, pulse=pulse)
+        logins = handlers.Logins(api.credentials, pulse)
+        registry = handlers.build_registry(Watched(engine), logins)
         health = self._health(inbox, leases, poller, api, pulse)
         port = await health.start(config.probe_address, config.probe_port)
         log.info("probes and metrics are served on %s:%s", config.probe_address, port)
@@ -181,7 +182,7 @@ class Operator:
                 engine.sweep(),
                 engine.relist(),
                 self._metrics.watch_lag(),
-                self._watch(api, registry),
+                self._watch(api, registry, logins),
             ):
                 await self._stop.wait()
                 log.info("stopping: what was sent is recorded, nothing new is sent")
@@ -193,7 +194,9 @@ class Operator:
             await connections.close()
             await health.stop()
 
-    async def _watch(self, api: Api, registry: kopf.OperatorRegistry) -> None:
+    async def _watch(
+        self, api: Api, registry: kopf.OperatorRegistry, logins: handlers.Logins
+    ) -> None:
         """Watch, and begin anew where kopf cannot go on, so that nothing is lost that only this
         process knows.
 
@@ -210,6 +213,7 @@ class Operator:
                 await handlers.watch(
                     config=self._config,
                     registry=registry,
+                    logins=logins,
                     settings=settings,
                     stop=self._stop,
                     ready=self._watching,

@@ -42,34 +42,7 @@ class WatchInbox(Protocol):
         ...
 
 
-def build_registry(
-    inbox: WatchInbox, *, login: Callable[[], Awaitable[Credentials]], pulse: WatchPulse
-) -> kopf.OperatorRegistry:
-    """Return the registry with all handlers; nothing of kopf is global.
-
-    Args:
-        inbox: Filled by the watches.
-        login: Returns fresh credentials; asked at the start and at each 401 of the API server.
-        pulse: Told when watches are answered.
-    """
-    registry = kopf.OperatorRegistry()
-    ours = outside()  # tasks that the inbox starts are not kopf's, and do not end with it
-    logins = _Logins(login, pulse)
-
-    @kopf.on.login(registry=registry, backoff=LOGIN_PAUSE)
-    async def log_in(**_: Any) -> kopf.AiohttpSession:
-        return await logins.next()
-
-    for kind in KINDS:
-
-        @kopf.on.event(GROUP, VERSION, kind.plural, registry=registry, id=kind.plural)
-        async def tell(event: kopf.RawEvent, **_: Any) -> None:
-            ours.run(inbox.left if event["type"] == "DELETED" else inbox.seen, event["object"])
-
-    return registry
-
-
-class _Logins:
+class Logins:
     """Gives kopf a session for each login.
 
     kopf takes credentials that were refused once for bad ones, and ends when it gets the same
@@ -78,9 +51,16 @@ class _Logins:
     """
 
     def __init__(self, login: Callable[[], Awaitable[Credentials]], pulse: WatchPulse) -> None:
+        """Ask nothing yet.
+
+        Args:
+            login: Returns fresh credentials; asked at the start and at each 401 of the API server.
+            pulse: Told when watches are answered.
+        """
         self._login = login
         self._pulse = pulse
         self._earliest = 0.0
+        self._sessions: list[aiohttp.ClientSession] = []
 
     async def next(self) -> kopf.AiohttpSession:
         """Log in, not sooner than a while after the last time."""
@@ -104,13 +84,38 @@ class _Logins:
             trust_env=False,  # proxy variables are there for the clouds
             trace_configs=[self._pulse.trace()],
         )
+        self._sessions = [each for each in self._sessions if not each.closed] + [session]
         return kopf.AiohttpSession(server=login.server, aiohttp_session=session)
+
+    async def close(self) -> None:
+        """Close what kopf has left open: it closes a session only if its own way out is whole."""
+        for session in self._sessions:
+            await session.close()
+
+
+def build_registry(inbox: WatchInbox, logins: Logins) -> kopf.OperatorRegistry:
+    """Return the registry with all handlers, which fill the inbox; nothing of kopf is global."""
+    registry = kopf.OperatorRegistry()
+    ours = outside()  # tasks that the inbox starts are not kopf's, and do not end with it
+
+    @kopf.on.login(registry=registry, backoff=LOGIN_PAUSE)
+    async def log_in(**_: Any) -> kopf.AiohttpSession:
+        return await logins.next()
+
+    for kind in KINDS:
+
+        @kopf.on.event(GROUP, VERSION, kind.plural, registry=registry, id=kind.plural)
+        async def tell(event: kopf.RawEvent, **_: Any) -> None:
+            ours.run(inbox.left if event["type"] == "DELETED" else inbox.seen, event["object"])
+
+    return registry
 
 
 async def watch(
     *,
     config: Config,
     registry: kopf.OperatorRegistry,
+    logins: Logins,
     settings: kopf.OperatorSettings,
     stop: asyncio.Event,
     ready: asyncio.Event,
@@ -124,6 +129,7 @@ async def watch(
     Args:
         config: Says which namespaces to watch.
         registry: From `build_registry`.
+        logins: Those of the registry; none is left open at the end.
         settings: From `kopf_settings.configure`.
         stop: Ends the watches.
         ready: Set when the watches begin; the first lists are under way then.
@@ -155,6 +161,7 @@ async def watch(
         await asyncio.wait(tasks)
     finally:
         await scope.end(first=lambda task: task.get_name().startswith("watcher for "))
+        await logins.close()
     errors = [task.exception() for task in (*ended, *tasks) if not task.cancelled()]
     for error in filter(None, errors):  # kopf has logged where it comes from
         raise WatchEndedError(f"a watch has ended for good: {error}") from error

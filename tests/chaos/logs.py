@@ -7,7 +7,6 @@ from pathlib import Path
 RECORD = re.compile(r"\d{4}-\d\d-\d\d \S+ (?P<level>[A-Z]+) (?P<logger>\S+) (?P<text>.*)")
 HARMLESS = (
     re.compile(r"kopf\S* Request attempt #\d+/\d+ failed; will retry"),
-    re.compile(r"asyncio Unclosed client session"),
     re.compile(r"asyncio an error occurred during closing of asynchronous generator"),
 )
 """kopf's: an API server that is away, and a way out that is shorter than kopf would have it."""

@@ -83,6 +83,8 @@ class Soaked:
     told: Sequence[Told]
     known: Mapping[str, Account]
     findings: Sequence[Finding]
+    evidence: Sequence[Mapping[str, Any]]
+    """For each finding all that the cloud and the API server know of its server and its object."""
     disorders: Sequence[str]
     """Of the processes: how they ended, what they left behind, what they logged."""
     hurts: Hurts
@@ -167,13 +169,15 @@ class _World:
         """Hold what the objects say against what the cloud has on record."""
         known = accounts(await self.cloud.ledger())
         told = await self._told()
+        findings = [
+            finding for each in told for finding in audit(each, known.get(each.uid, NOTHING))
+        ]
         return Soaked(
             plan=self.plan,
             told=told,
             known=known,
-            findings=[
-                finding for each in told for finding in audit(each, known.get(each.uid, NOTHING))
-            ],
+            findings=findings,
+            evidence=[await self._evidence(each) for each in findings],
             disorders=disorders,
             hurts=self.herd.hurts,
             injected=await self.cloud.injected(),
@@ -182,6 +186,13 @@ class _World:
             rival=self.rival.accepted,
             seconds=seconds,
         )
+
+    async def _evidence(self, finding: Finding) -> Mapping[str, Any]:
+        kind, name = finding.name.split()
+        objects = await self.cluster.objects(NAMESPACE, kind)
+        body = next(each for each in objects if each["metadata"]["name"] == name)
+        ledger = await self.cloud.ledger(body["spec"]["serverRef"]["id"])
+        return {"finding": str(finding), "object": body, "ledger": ledger}
 
     async def _told(self) -> list[Told]:
         """Return every object that was ever asked for, those that are gone included."""

@@ -6,6 +6,7 @@ object says what the cloud shows.
 """
 
 import asyncio
+import json
 import secrets
 
 import pytest
@@ -28,8 +29,12 @@ def soaked(
         seed=secrets.randbelow(1_000_000) if seed is None else seed,
         **{name: option(f"--chaos-{name}") for name in ("actions", "servers", "hurts", "faults")},
     )
-    done = asyncio.run(soak(kubernetes, tmp_path_factory.mktemp("soak"), plan))
+    directory = tmp_path_factory.mktemp("soak")
+    done = asyncio.run(soak(kubernetes, directory, plan))
     reports.leave(request.config, "soak", report(done))
+    if done.evidence:
+        (directory / "evidence.json").write_text(json.dumps(done.evidence, indent=1))
+        reports.leave(request.config, "evidence", f"of each finding, beside the logs: {directory}")
     return done
 
 

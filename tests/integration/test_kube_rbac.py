@@ -104,14 +104,18 @@ async def test_the_operator_can_watch_every_kind_without_being_refused_anything(
 
     config, settings = Config(), kopf.OperatorSettings()
     kopf_settings.configure(settings, config)
-    registry = handlers.build_registry(
-        Inbox(), login=api.credentials, pulse=WatchPulse(clock=monotonic)
-    )
+    logins = handlers.Logins(api.credentials, WatchPulse(clock=monotonic))
+    registry = handlers.build_registry(Inbox(), logins)
     stop, ready = asyncio.Event(), asyncio.Event()
     with caplog.at_level(logging.WARNING, logger="kopf"):
         watching = asyncio.create_task(
             handlers.watch(
-                config=config, registry=registry, settings=settings, stop=stop, ready=ready
+                config=config,
+                registry=registry,
+                logins=logins,
+                settings=settings,
+                stop=stop,
+                ready=ready,
             )
         )
         await until(lambda: resource.name in names)

@@ -64,11 +64,17 @@ async def watching(api: Api, *namespaces: str) -> AsyncIterator[Recorder]:
     config = Config(watch_namespaces=namespaces)
     settings = kopf.OperatorSettings()
     kopf_settings.configure(settings, config)
-    registry = handlers.build_registry(
-        inbox, login=api.credentials, pulse=WatchPulse(clock=monotonic)
-    )
+    logins = handlers.Logins(api.credentials, WatchPulse(clock=monotonic))
+    registry = handlers.build_registry(inbox, logins)
     task = asyncio.create_task(
-        handlers.watch(config=config, registry=registry, settings=settings, stop=stop, ready=ready)
+        handlers.watch(
+            config=config,
+            registry=registry,
+            logins=logins,
+            settings=settings,
+            stop=stop,
+            ready=ready,
+        )
     )
     async with asyncio.timeout(20):
         await ready.wait()
@@ -173,11 +179,17 @@ async def test_sigterm_means_stop_and_nothing_more(api: Api) -> None:
     stop, ready = asyncio.Event(), asyncio.Event()
     config, settings = Config(), kopf.OperatorSettings()
     kopf_settings.configure(settings, config)
-    registry = handlers.build_registry(
-        Recorder(), login=api.credentials, pulse=WatchPulse(clock=monotonic)
-    )
+    logins = handlers.Logins(api.credentials, WatchPulse(clock=monotonic))
+    registry = handlers.build_registry(Recorder(), logins)
     task = asyncio.create_task(
-        handlers.watch(config=config, registry=registry, settings=settings, stop=stop, ready=ready)
+        handlers.watch(
+            config=config,
+            registry=registry,
+            logins=logins,
+            settings=settings,
+            stop=stop,
+            ready=ready,
+        )
     )
     await ready.wait()
     os.kill(os.getpid(), signal.SIGTERM)
@@ -194,13 +206,17 @@ async def test_a_watch_that_is_refused_ends_with_an_error(
     kopf_settings.configure(settings, config)
     settings.networking.error_backoffs = ()
     settings.watching.field_selectors["serveractions.dev", "v1alpha1", "serverbackups"] = "no=thing"
-    registry = handlers.build_registry(
-        Recorder(), login=api.credentials, pulse=WatchPulse(clock=monotonic)
-    )
+    logins = handlers.Logins(api.credentials, WatchPulse(clock=monotonic))
+    registry = handlers.build_registry(Recorder(), logins)
     async with asyncio.timeout(20):
         with pytest.raises(Exception, match="no"):  # whatever kopf raises; it is not swallowed
             await handlers.watch(
-                config=config, registry=registry, settings=settings, stop=stop, ready=ready
+                config=config,
+                registry=registry,
+                logins=logins,
+                settings=settings,
+                stop=stop,
+                ready=ready,
             )
     assert not stop.is_set()
 

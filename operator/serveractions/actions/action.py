@@ -141,12 +141,14 @@ class Action(Protocol):
         looks: What has to be read to judge it.
         exclusive: False only where it must not wait for other kinds of action (os-resetState,
             the cure).
+        needs_settling: Whether it ends only with a confirm or a revert.
     """
 
     name: ClassVar[str]
     record: ClassVar[str | None]
     looks: ClassVar[frozenset[Look]]
     exclusive: ClassVar[bool]
+    needs_settling: ClassVar[bool]
 
     def request(self, spec: Any, target: Target, newest: str) -> NovaRequest:
         """Return what to send.

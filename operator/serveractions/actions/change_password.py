@@ -37,6 +37,7 @@ class ChangePassword:
     record: ClassVar[str | None] = "changePassword"
     looks: ClassVar[frozenset[Look]] = frozenset({Look.ACTION})
     exclusive: ClassVar[bool] = True
+    needs_settling: ClassVar[bool] = False
 
     def request(self, spec: ServerPasswordChangeSpec, target: Target, newest: str) -> NovaRequest:
         """Return the request, which holds the password.

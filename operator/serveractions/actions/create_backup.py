@@ -44,6 +44,7 @@ class CreateBackup:
     record: ClassVar[str | None] = "createBackup"
     looks: ClassVar[frozenset[Look]] = frozenset({Look.ACTION, Look.IMAGE})
     exclusive: ClassVar[bool] = True
+    needs_settling: ClassVar[bool] = False
 
     def request(self, spec: ServerBackupSpec, target: Target, newest: str) -> NovaRequest:
         """Return the request; its metadata carries our object's uid."""

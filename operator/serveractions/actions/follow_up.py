@@ -3,7 +3,14 @@
 Each is a write like the action itself and is recorded before it is sent. confirmResize and
 revertResize name no migration: they would settle anybody's. So each may be sent only while the
 migration that we recorded is in the state that the request needs and is the newest of its server.
+
+Nor does Nova ask which is the newest: it takes the first record that says `finished`
+(nova/db/main/api.py migration_get_by_instance_and_status). A migration whose server had its state
+set while it waited for confirmation leaves such a record behind, and would be settled in place of
+ours, on a host where the server may be at home again. No migration is begun beside one.
 """
+
+from collections.abc import Sequence
 
 from serveractions.actions import migrations
 from serveractions.actions.action import Go, NovaRequest, Precheck, Refuse, Wait
@@ -18,6 +25,7 @@ REVERT = "revertResize"
 ABORT = "abort"
 FORCE_COMPLETE = "force_complete"
 
+_MEND = "An administrator has to bring that record to an end in Nova's database first."
 _BEFORE_FINISHED = frozenset({"accepted", "pre-migrating", "migrating", "post-migrating"})
 _ABORTABLE = frozenset({"queued", "preparing", "running"})  # the first two from 2.65 on: our floor
 
@@ -51,6 +59,25 @@ def force_complete(server_id: str, migration_id: int) -> NovaRequest:
         path=f"/servers/{server_id}/migrations/{migration_id}/action",
         body={"force_complete": None},
         microversion=FLOOR,
+    )
+
+
+def cannot_settle(server: Server, migrations: Sequence[Migration]) -> Refuse | None:
+    """Say why a cold migration of this server could not be confirmed or reverted afterwards.
+
+    Args:
+        server: As just read, without a task.
+        migrations: All that Nova has on record of it.
+    """
+    if server.status == "VERIFY_RESIZE":
+        return None  # this one is not left behind: Nova itself refuses another
+    left = next((each for each in migrations if each.status == "finished"), None)
+    if left is None:
+        return None
+    return Refuse(
+        Reason.WRONG_SERVER_STATE,
+        f"{named(server)} cannot be migrated: {_left_behind(left)}, and would confirm or revert"
+        f" that one in place of a new one. {_MEND}",
     )
 
 
@@ -124,6 +151,13 @@ def _may_settle(status: Status, seen: Observation, request: str) -> Precheck:
         )
     if migration.status != "finished":
         return _too_late(migration, request)
+    others = (each for each in seen.migrations or () if each.uuid != migration.uuid)
+    left = next((each for each in others if each.status == "finished"), None)
+    if left is not None:
+        return Refuse(
+            Reason.WRONG_SERVER_STATE,
+            f"{request} is not sent: {_left_behind(left)}, and would settle that one. {_MEND}",
+        )
     if server.task_state is not None:
         return Wait(
             Reason.SERVER_BUSY,
@@ -175,6 +209,13 @@ def _subject(
             " and is not sent",
         )
     return migration, server
+
+
+def _left_behind(migration: Migration) -> str:
+    return (
+        f"Nova still calls {_of(migration)} finished, which was left behind when the state of its"
+        " server was set"
+    )
 
 
 def _of(migration: Migration) -> str:

@@ -37,6 +37,7 @@ class InjectNetworkInfo:
     record: ClassVar[str | None] = None
     looks: ClassVar[frozenset[Look]] = frozenset()
     exclusive: ClassVar[bool] = True
+    needs_settling: ClassVar[bool] = False
 
     def request(self, spec: ServerNetworkInjectionSpec, target: Target, newest: str) -> NovaRequest:
         """Return the request."""

@@ -44,6 +44,7 @@ class LiveMigrate:
     record: ClassVar[str | None] = "live-migration"
     looks: ClassVar[frozenset[Look]] = frozenset({Look.ACTION, Look.MIGRATIONS, Look.PROGRESS})
     exclusive: ClassVar[bool] = True
+    needs_settling: ClassVar[bool] = False
 
     def request(self, spec: ServerLiveMigrationSpec, target: Target, newest: str) -> NovaRequest:
         """Return the request; `disk_over_commit` is known only up to microversion 2.24."""

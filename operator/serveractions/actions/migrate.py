@@ -41,6 +41,7 @@ class Migrate:
     record: ClassVar[str | None] = "migrate"
     looks: ClassVar[frozenset[Look]] = frozenset({Look.ACTION, Look.MIGRATIONS})
     exclusive: ClassVar[bool] = True
+    needs_settling: ClassVar[bool] = True
 
     def request(self, spec: ServerMigrationSpec, target: Target, newest: str) -> NovaRequest:
         """Return the request; without a host Nova wants null, not an empty object."""
@@ -144,9 +145,10 @@ def _finished(status: Status, seen: Observation, server: Server, found: Migratio
         return broken(seen, server)
     return Failed(
         Reason.ACTION_FAILED,
-        f"{named(server)} has moved{to(found.dest_host or server.place)}, but its state was set to"
-        f" {server.status} meanwhile, so Nova takes no confirmation any more and holds its"
-        " resources on both hosts: an administrator has to clean up the old one",
+        f"{named(server)} has moved{to(found.dest_host or server.place)}, but is {server.status}"
+        " before anybody confirmed that: its state was set, or a confirmation went to another"
+        " migration. Nova takes none for this one any more and holds resources on both hosts: an"
+        " administrator has to clean up the old one",
     )
 
 

@@ -40,6 +40,7 @@ class ResetNetwork:
     record: ClassVar[str | None] = None
     looks: ClassVar[frozenset[Look]] = frozenset()
     exclusive: ClassVar[bool] = True
+    needs_settling: ClassVar[bool] = False
 
     def request(self, spec: ServerNetworkResetSpec, target: Target, newest: str) -> NovaRequest:
         """Return the request."""

@@ -39,6 +39,7 @@ class ResetState:
     record: ClassVar[str | None] = "resetState"
     looks: ClassVar[frozenset[Look]] = frozenset()
     exclusive: ClassVar[bool] = False
+    needs_settling: ClassVar[bool] = False
 
     def request(self, spec: ServerStateResetSpec, target: Target, newest: str) -> NovaRequest:
         """Return the request."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
+from serveractions.actions import follow_up
 from serveractions.actions.action import Action, Look, NovaRequest, Target
 from serveractions.actions.microversions import FLOOR, UnsupportedMicroversion, parse
 from serveractions.actions.observation import Image, InstanceAction, Migration, Server
@@ -121,7 +122,7 @@ class Preparation:
 
     async def _prepare(
         self, resource: Resource, action: Action, seen: Seen, *, stepped_down: bool
-    ) -> Prepared:
+    ) -> Prepared | Ended:
         cloud, server = seen.cloud, seen.server
         actions, migrations, images, password = await asyncio.gather(
             cloud.instance_actions(server.id),
@@ -129,6 +130,8 @@ class Preparation:
             _backups(cloud, server.id, resource),
             self._password(resource),
         )
+        if action.needs_settling and (why := follow_up.cannot_settle(server, migrations)):
+            return Ended(why.reason, why.message)
         newest = _least(cloud.newest, FLOOR) if stepped_down else cloud.newest
         target = Target(uid=resource.uid, name=resource.name, server=server, password=password)
         request = action.request(resource.spec, target, newest)

@@ -12,7 +12,9 @@ A slot that was gained counts as held only after `on_gain` returned, which reads
 objects anew: what the former holder wrote at the last moment must be known before anything is sent.
 
 Leases are also where it shows that etcd was set back to an earlier snapshot: their resourceVersions
-only ever grow. Watches do not tell: they wait in silence for a version that was there already.
+only ever grow. Watches do not tell: they wait in silence for a version that was there already. So
+the slots are renewed in turn and not all at once: hardly anything can happen between two of these
+writes, and what is set back to before one of them shows at the next.
 """
 
 import asyncio
@@ -250,7 +252,7 @@ class SlotLeases:
             if slot.record is None or slot.record.holder != self._identity:
                 self._lose(slot, "another process took it")
             return False
-        slot.hold, slot.due = start, start + self._period
+        slot.hold, slot.due = start, self._turn(slot, start)
         if self._clock.boottime() < until:
             return False
         # The answer came after the old bound: for a moment nothing was held, so what is there must
@@ -282,7 +284,7 @@ class SlotLeases:
             slot.due = self._clock.boottime() + self._period * RETRY_SHARE
             return False
         slot.existed = True
-        slot.hold, slot.active, slot.due = now, False, now + self._period
+        slot.hold, slot.active, slot.due = now, False, self._turn(slot, now)
         slot.gained = now
         slot.epoch += 1
         return True
@@ -314,6 +316,13 @@ class SlotLeases:
             slot.seen = self._clock.boottime()
         slot.existed = slot.existed or record is not None
         slot.record = record
+
+    def _turn(self, slot: _Slot, start: float) -> float:
+        """Return when a slot is renewed that was written at `start`: at its own moment of each
+        period, and no later than a period after that.
+        """
+        phase = self._period * slot.index / self._count
+        return start + self._period - (start - phase) % self._period
 
     def _free_at(self, slot: _Slot) -> float:
         """Return from when on the slot may be taken, if its record does not change before."""

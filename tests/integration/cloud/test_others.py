@@ -113,7 +113,7 @@ def a_reset_of_the_state_ends_the_wait_for_a_decision(scene: Scene) -> None:
     followed.reaches("AwaitingDecision")
     scene.act("admin", server, ACTIVE)
     status = followed.ends("Failed", "ActionFailed")
-    assert "its state was set to ACTIVE" in status["message"]
+    assert "is ACTIVE before anybody confirmed that: its state was set" in status["message"]
 
 
 @BILL.play

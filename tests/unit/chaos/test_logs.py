@@ -47,7 +47,7 @@ def test_what_kopf_says_of_an_api_server_that_is_away_is_no_defect() -> None:
 
 
 def test_an_error_of_the_event_loop_is_a_defect_unless_it_is_kopfs_way_out() -> None:
-    left = f"{STAMP} ERROR asyncio Unclosed client session"
     broken = f"{STAMP} ERROR asyncio an error occurred during closing of asynchronous generator <x>"
-    assert not defects([left, "client_session: <x>", broken, *TRACE])
+    assert not defects([broken, *TRACE])
+    assert defects([f"{STAMP} ERROR asyncio Unclosed client session"])
     assert defects([f"{STAMP} ERROR asyncio Task exception was never retrieved", *TRACE])
