@@ -118,21 +118,17 @@ def test_nova_confirms_by_itself_in_the_name_of_nobody(cloud: Cloud) -> None:
     cloud.settles(server, "ACTIVE")
 
 
-def test_a_confirm_takes_the_oldest_migration_that_was_left_finished(cloud: Cloud) -> None:
-    admin = cloud.admin
-    (server,) = cloud.boot("left-finished")
+def test_a_migration_that_a_reset_left_finished_ends_where_nova_confirms_by_itself(
+    cloud: Cloud,
+) -> None:
+    server = cloud.idle("cold")
     cloud.begin(server, MIGRATE)
     cloud.settles(server, "VERIFY_RESIZE")
-    left = cloud.migration(server, "finished")["uuid"]
     cloud.reset(server)
     cloud.settles(server, "ACTIVE")
-    cloud.begin(server, MIGRATE)
-    cloud.settles(server, "VERIFY_RESIZE")
-    newest = cloud.migration(server, "finished")["uuid"]
-    assert admin.act(server, CONFIRM).status_code == 204
-    cloud.settles(server, "ACTIVE")
-    found = {each["uuid"]: each["status"] for each in admin.migrations(server)}
-    assert found == {left: "confirmed", newest: "finished"}
+    assert cloud.migration(server, "finished", "error")
+    cloud.world.confirm_unasked()
+    assert cloud.migration(server, "error")
 
 
 def test_no_valid_host_is_told_by_the_records_alone(cloud: Cloud) -> None:

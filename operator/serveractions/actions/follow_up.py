@@ -25,7 +25,10 @@ REVERT = "revertResize"
 ABORT = "abort"
 FORCE_COMPLETE = "force_complete"
 
-_MEND = "An administrator has to bring that record to an end in Nova's database first."
+_MEND = (
+    "An administrator has to bring that record to an end first, in Nova's database; Nova itself does"
+    " so only where resize_confirm_window is set"
+)
 _BEFORE_FINISHED = frozenset({"accepted", "pre-migrating", "migrating", "post-migrating"})
 _ABORTABLE = frozenset({"queued", "preparing", "running"})  # the first two from 2.65 on: our floor
 

@@ -301,7 +301,7 @@ class SlotLeases:
             raise
         slot.uncertain = False
         version = int(written.version[1])
-        if version < known:  # one counter counts the writes of all objects
+        if version <= known:  # one counter counts the writes of all objects
             self._on_set_back()
         self._newest = max(self._newest, version)
         return written

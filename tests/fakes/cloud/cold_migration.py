@@ -104,11 +104,16 @@ def _schedule(cloud: Cloud, server: Server, action: Action, *, dest: str | None,
 
 
 def _confirm_unasked(cloud: Cloud, server: Server, migration: Migration) -> Steps:
-    """Confirm what nobody has settled when Nova's resize_confirm_window is over."""
+    """Confirm what nobody has settled when Nova's resize_confirm_window is over, and end what can
+    be settled no more: without a window that stays finished for ever.
+    """
     finished = cloud.time
-    while migration.status == "finished" and server.vm_state == "resized":
+    while migration.status == "finished":
         window = cloud.conditions.confirm_window
         left = (finished + timedelta(seconds=window) - cloud.time).total_seconds()
+        if window > 0 and left <= 0 and server.vm_state != "resized":
+            moves(cloud, migration, "error")
+            return
         if window > 0 and left <= 0:
             request_id = new_request_id()
             action = cloud.record("confirmResize", server, request_id=request_id, user=None)

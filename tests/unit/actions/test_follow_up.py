@@ -124,6 +124,39 @@ def test_nothing_is_sent_for_a_migration_that_is_not_the_newest(guard: Guard) ->
     assert check.reason is Reason.OUTCOME_UNKNOWN
 
 
+LEFT = migration("finished", uuid=OTHER_MIGRATION)
+
+
+@pytest.mark.parametrize("guard", SETTLING)
+def test_nothing_is_settled_beside_an_older_migration_that_nova_would_settle_instead(
+    guard: Guard,
+) -> None:
+    check = guard(HELD, seen(VERIFY, migrations=(migration("finished"), LEFT)))
+    assert isinstance(check, Refuse)
+    assert OTHER_MIGRATION in check.message
+
+
+@pytest.mark.parametrize("resting", ["ACTIVE", "SHUTOFF", "ERROR"])
+def test_a_migration_that_could_not_be_settled_is_not_begun(resting: str) -> None:
+    refusal = follow_up.cannot_settle(server(resting), (migration("confirmed"), LEFT))
+    assert refusal is not None
+    assert OTHER_MIGRATION in refusal.message
+
+
+@pytest.mark.parametrize(
+    ("where", "found"),
+    [
+        (VERIFY, (LEFT,)),
+        (server(), ()),
+        (server(), (migration("confirmed"), migration("error"), migration("reverted"))),
+    ],
+)
+def test_a_migration_is_begun_beside_ended_ones_and_nova_judges_one_that_waits(
+    where: Any, found: Any
+) -> None:
+    assert follow_up.cannot_settle(where, found) is None
+
+
 @pytest.mark.parametrize("guard", [*SETTLING, *STEERING])
 @pytest.mark.parametrize(
     ("held", "observation", "expected"),

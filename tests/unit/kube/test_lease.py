@@ -1,6 +1,7 @@
 """The slots' Leases against a store and a clock that the test moves: who may act."""
 
 import asyncio
+import itertools
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
@@ -450,6 +451,45 @@ async def test_two_processes_never_hold_a_slot_at_the_same_time(seed: int) -> No
         assert sum(process.remaining(SERVER) > 0 for process in processes) <= 1
     assert world.gains
     assert world.set_back == 0, "nobody has set anything back"
+
+
+async def test_slots_are_renewed_in_turn_and_each_no_later_than_a_period_after_the_last_time(
+    world: World,
+) -> None:
+    leases = world.process(slots=4)
+    await settle(leases)
+    renewed = dict.fromkeys(world.store.records, world.clock.time)
+    known = dict(world.store.records)
+    at_once = []
+    for _ in range(200):
+        world.clock.time += 0.5
+        await leases.round()
+        new = [name for name, record in world.store.records.items() if record != known[name]]
+        assert all(world.clock.time - renewed[name] <= RENEW + 0.5 for name in new)
+        renewed |= dict.fromkeys(new, world.clock.time)
+        known = dict(world.store.records)
+        at_once.append(len(new))
+    assert all(world.clock.time - at <= RENEW for at in renewed.values())
+    assert max(at_once) == 1
+    turns = [index for index, count in enumerate(at_once) if count]
+    assert {after - before for before, after in itertools.pairwise(turns)} == {5}
+
+
+async def test_what_happened_since_the_last_of_all_renewals_shows_when_it_is_set_back() -> None:
+    world = World()
+    holder = world.process(slots=4)
+    await settle(holder)
+    world.clock.time += RENEW
+    await holder.round()
+    snapshot, writes = dict(world.store.records), world.store.writes
+    world.clock.time += RENEW / 4
+    await holder.round()
+    assert world.store.writes == writes + 1, "one slot has had its turn"
+
+    world.store.records, world.store.writes = snapshot, writes
+    world.clock.time += RENEW / 4
+    await holder.round()
+    assert world.set_back >= 1, "the next slot's Lease is as it was, but its version is none ahead"
 
 
 @pytest.mark.parametrize("who", ["holder", "standby"])
