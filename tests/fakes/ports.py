@@ -315,6 +315,7 @@ class FakePoller:
         self._deliver = deliver
         self._seen: dict[Key, tuple[Observation, float]] = {}
         self.following: dict[Key, Subject] = {}
+        self._begun = asyncio.Event()
         self.follows: list[Subject] = []
         self.forgotten: list[Key] = []
         self.blind = False
@@ -322,6 +323,7 @@ class FakePoller:
     def follow(self, subject: Subject) -> None:
         def note() -> None:
             self.following[subject.key] = subject
+            self._begun.set()
             self.follows.append(subject)
 
         self._faults.reach("poller.follow", note)
@@ -336,6 +338,9 @@ class FakePoller:
     async def poll(self, interval: float) -> None:
         """Look at everything that is followed, for ever."""
         while True:
+            if not self.following:
+                self._begun.clear()
+                await self._begun.wait()
             await asyncio.sleep(interval)
             for key in tuple(self.following):
                 self.look(key)
