@@ -9,7 +9,7 @@ import heapq
 import itertools
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -155,6 +155,11 @@ class LoseReply:
 
 
 @dataclass(frozen=True, slots=True)
+class SpoilBody:
+    """Take the next write; its sender gets the headers of the answer, and no body."""
+
+
+@dataclass(frozen=True, slots=True)
 class LoseRequest:
     """The next write is lost on its way; nobody hears of that."""
 
@@ -171,7 +176,7 @@ class Unreachable:
     """No connection for the next write."""
 
 
-Answer = Refuse | LoseReply | LoseRequest | DeliverLater | Unreachable
+Answer = Refuse | LoseReply | SpoilBody | LoseRequest | DeliverLater | Unreachable
 
 
 class Nova:
@@ -251,8 +256,11 @@ class Nova:
                 )
         self.arrived.append(request.name)
         reply = self._take(request, uid, user_id)
-        if isinstance(answer, LoseReply):
-            raise Ambiguous("the connection broke")
+        match answer:
+            case LoseReply():
+                raise Ambiguous("the connection broke")
+            case SpoilBody():
+                return replace(reply, body={})
         return reply
 
     def _deliver(self, request: NovaRequest, uid: str, user_id: str) -> None:

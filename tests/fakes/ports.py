@@ -13,6 +13,7 @@ from fakes.faults import Faults
 from fakes.kube_store import Store
 from fakes.nova_model import PROJECT, Nova
 from serveractions.actions.action import Look, NovaRequest
+from serveractions.actions.backup_traces import marked
 from serveractions.actions.observation import Image, InstanceAction, Migration, Observation, Server
 from serveractions.api.kinds import Kind
 from serveractions.api.resource import Key, Resource
@@ -375,11 +376,11 @@ class FakePoller:
         if Look.PROGRESS in subject.looks and machine is not None and machine.progress is not None:
             progress = Progress(percent=machine.progress, memory_total_bytes=1000)
         image, backups = None, None
-        if Look.IMAGE in subject.looks and subject.image_id and subject.backup_type:
-            image = nova.images.get(subject.image_id)
-            backups = tuple(
-                each.id for each in nova.backups(subject.server_id, subject.backup_type)
-            )
+        if Look.IMAGE in subject.looks and subject.backup_type:
+            listed = nova.backups(subject.server_id, subject.backup_type)
+            marks = (each.id for each in listed if marked(each, subject.key.uid))
+            image = nova.images.get(subject.image_id or next(marks, ""))
+            backups = tuple(each.id for each in listed)
         return Observation(
             server=machine.seen if machine is not None else None,
             nova_time=START,
@@ -387,7 +388,7 @@ class FakePoller:
             migrations=moves,
             progress=progress,
             image=image,
-            image_gone=backups is not None and image is None,
+            image_gone=subject.image_id is not None and backups is not None and image is None,
             backups=backups,
         )
 

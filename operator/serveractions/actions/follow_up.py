@@ -26,7 +26,7 @@ ABORT = "abort"
 FORCE_COMPLETE = "force_complete"
 
 _MEND = (
-    "An administrator has to bring that record to an end first, in Nova's database; Nova itself does"
+    "An administrator has to bring that record to an end in Nova's database first; Nova itself does"
     " so only where resize_confirm_window is set"
 )
 _BEFORE_FINISHED = frozenset({"accepted", "pre-migrating", "migrating", "post-migrating"})

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from serveractions.actions.action import Look
+from serveractions.actions.backup_traces import marked
 from serveractions.actions.observation import (
     Image,
     InstanceAction,
@@ -95,7 +96,7 @@ async def look(sight: Sight, subject: Subject, *, last: Observation | None) -> L
 
 async def _rest(sight: Sight, subject: Subject, seen: Observation) -> Observation:
     """Read all that the subject names beside the server; a deleted server's records remain."""
-    action = migrations = image = backups = progress = None
+    action = migrations = image = listed = progress = None
     image_gone = False
     if Look.ACTION in subject.looks and subject.request_id is not None:
         action = await _action(sight, subject.server_id, subject.request_id)
@@ -106,7 +107,10 @@ async def _rest(sight: Sight, subject: Subject, seen: Observation) -> Observatio
     if Look.IMAGE in subject.looks and subject.image_id is not None:
         image, image_gone = await _image(sight, subject.image_id)
     if Look.IMAGE in subject.looks and subject.backup_type is not None:
-        backups = await _backups(sight, subject.server_id, subject.backup_type)
+        listed = await _backups(sight, subject.server_id, subject.backup_type)
+    if subject.image_id is None and listed is not None:
+        # Nova's answer was accepted without its body. Images of earlier attempts are older.
+        image = next((each for each in listed if marked(each, subject.key.uid)), None)
     return replace(
         seen,
         action=action,
@@ -114,7 +118,7 @@ async def _rest(sight: Sight, subject: Subject, seen: Observation) -> Observatio
         progress=progress,
         image=image,
         image_gone=image_gone,
-        backups=backups,
+        backups=None if listed is None else tuple(each.id for each in listed),
     )
 
 
@@ -141,9 +145,9 @@ async def _image(sight: Sight, image_id: str) -> tuple[Image | None, bool]:
     return image, image is None
 
 
-async def _backups(sight: Sight, server_id: str, backup_type: str) -> tuple[str, ...] | None:
+async def _backups(sight: Sight, server_id: str, backup_type: str) -> Sequence[Image] | None:
     try:
-        return tuple(image.id for image in await sight.backups(server_id, backup_type))
+        return await sight.backups(server_id, backup_type)
     except (Forbidden, NotFound):
         return None
 

@@ -65,6 +65,7 @@ class Sky:
         self.it: Server | Exception = IDLE
         self.hidden = False
         self.gone_image = False
+        self.listed = [IMAGE]
         self.reads: list[str] = []
         self.hold: asyncio.Event | None = None
         self.asked = asyncio.Event()
@@ -100,7 +101,7 @@ class Sky:
 
     async def backups(self, server_id: str, backup_type: str) -> Sequence[Image]:
         self.reads.append("backups")
-        return [IMAGE]
+        return self.listed
 
 
 def subject(name: str = "a", *, of: str = "s", **more: Any) -> Subject:
@@ -212,6 +213,16 @@ async def test_an_image_that_is_gone_is_told_apart_from_one_not_looked_for() -> 
     sky.gone_image = True
     assert (await look(sky, subject(), last=None)).observation.image_gone
     assert not (await look(sky, subject(image_id=None), last=None)).observation.image_gone
+
+
+async def test_an_image_of_which_nova_told_no_id_is_found_by_its_mark() -> None:
+    sky, ours, others = Sky(), {"serveractions.uid": "uid-a"}, {"serveractions.uid": "uid-b"}
+    found, orphan = replace(IMAGE, id="found", properties=ours), replace(IMAGE, properties=ours)
+    sky.listed = [replace(IMAGE, properties=others), found, orphan]
+    seen = (await look(sky, subject(image_id=None), last=None)).observation
+    assert seen.image == found
+    sky.listed = [replace(IMAGE, properties=others)]
+    assert (await look(sky, subject(image_id=None), last=None)).observation.image is None
 
 
 async def test_an_action_is_looked_at_again_and_again() -> None:

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from fakes.nova_model import SERVER_ID
+from fakes.nova_model import SERVER_ID, SpoilBody
 from fakes.world import PROGRESS, World
 from serveractions.api.status import Phase
 from serveractions.core.errors import ApiUnavailable
@@ -51,6 +51,21 @@ async def test_a_foreseeable_action_costs_four_writes(world: World) -> None:
     await world.until_finished(key)
 
     assert [write.what for write in world.store.writes] == ["mark", "status", "status", "status"]
+
+
+async def test_a_backup_whose_answer_told_no_image_is_followed_by_the_mark_on_its_image(
+    world: World,
+) -> None:
+    orphan = world.nova.leave_orphan(uid="somebody-else")
+    await world.process()
+    world.nova.answers.append(SpoilBody())
+    key = world.create("ServerBackup")
+    status = await world.until_finished(key)
+
+    assert status.phase is Phase.SUCCEEDED
+    assert status.image is not None
+    assert status.image.status == "active"
+    assert status.image.id != orphan
 
 
 async def test_the_server_before_and_after_is_shown(world: World) -> None:
