@@ -66,6 +66,7 @@ e2e: venv  ## each action on a real kube-apiserver and a real Nova
 
 chaos: venv build  ## long runs with faults: what breaks, dies and comes back, on real servers
 	@$(BIN)/python -m pytest -s tests/chaos
+	@PROPERTIES=thorough $(BIN)/python -m pytest tests/integration/hostile
 
 crds: venv  ## render crds/ from the Python types
 	@$(BIN)/python -m serveractions.api.crd

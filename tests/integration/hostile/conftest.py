@@ -24,7 +24,7 @@ settings.register_profile(
 )
 settings.register_profile(
     "thorough",
-    max_examples=1000,
+    max_examples=500,
     deadline=None,
     database=None,
     phases=_PHASES,
