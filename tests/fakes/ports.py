@@ -11,7 +11,8 @@ from datetime import UTC, datetime, timedelta
 
 from fakes.faults import Faults
 from fakes.kube_store import Store
-from fakes.nova_model import PROJECT, Nova
+from fakes.nova_model import Nova
+from fakes.nova_records import PROJECT
 from serveractions.actions.action import Look, NovaRequest
 from serveractions.actions.backup_traces import marked
 from serveractions.actions.observation import Image, InstanceAction, Migration, Observation, Server

@@ -9,7 +9,8 @@ from typing import Any
 
 from fakes.faults import Faults, Killed, Point
 from fakes.kube_store import Store
-from fakes.nova_model import SERVER_ID, Machine, Nova
+from fakes.nova_model import Nova
+from fakes.nova_records import SERVER_ID, Machine
 from fakes.ports import (
     Account,
     Event,

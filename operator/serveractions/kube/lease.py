@@ -19,15 +19,15 @@ writes, and what is set back to before one of them shows at the next.
 
 import asyncio
 import contextlib
-import hashlib
 import logging
 import secrets
 from collections.abc import Awaitable, Callable, Collection
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from serveractions.core.errors import ApiUnavailable, Conflict, ObjectGone, WaitError
 from serveractions.core.ports import Clock
 from serveractions.kube.lease_record import LeaseStore, Record
+from serveractions.kube.slot import Slot, slot_of
 
 log = logging.getLogger(__name__)
 
@@ -39,48 +39,6 @@ RELEASED = 1.0
 
 OnGain = Callable[[frozenset[int]], Awaitable[None]]
 OnSetBack = Callable[[], None]
-
-
-def slot_of(server_id: str, slots: int) -> int:
-    """Return the slot of a server: the same in every process and every release."""
-    digest = hashlib.sha256(server_id.encode()).digest()
-    return int.from_bytes(digest[:8], "big") % slots
-
-
-@dataclass(slots=True)
-class _Slot:
-    """What this process knows of one Lease.
-
-    Attributes:
-        record: As last seen; None where there was none.
-        seen: When the record was first seen as it is.
-        existed: Whether there ever was a record. One that vanished may still be believed in by its
-            holder.
-        hold: The start of the last successful renewal; None while the slot is not ours.
-        gained: When this hold began: from then on nobody else has acted.
-        active: Whether `on_gain` returned for this hold.
-        epoch: Grows with each gain and loss: tells whether a hold is still the same one.
-        uncertain: A write is under way or had no answer.
-        failing: Whether the last attempt had no answer, so that an outage is logged once.
-        due: When to look after it next.
-    """
-
-    index: int
-    record: Record | None = None
-    seen: float = 0.0
-    existed: bool = False
-    hold: float | None = None
-    gained: float = 0.0
-    active: bool = False
-    epoch: int = 0
-    uncertain: bool = False
-    failing: bool = False
-    due: float = 0.0
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-
-    @property
-    def name(self) -> str:
-        return f"serveractions-slot-{self.index}"
 
 
 class SlotLeases:
@@ -125,7 +83,7 @@ class SlotLeases:
         self._duration = duration
         self._period = renew
         self._slots = {
-            index: _Slot(index) for index in (range(slots) if wanted is None else sorted(wanted))
+            index: Slot(index) for index in (range(slots) if wanted is None else sorted(wanted))
         }
         self._gained = asyncio.Event()
         self._closing = asyncio.Event()
@@ -211,12 +169,12 @@ class SlotLeases:
                 await asyncio.sleep(self._period * RETRY_SHARE)
                 self._gained.set()
 
-    def _remaining(self, slot: _Slot) -> float:
+    def _remaining(self, slot: Slot) -> float:
         if self._closing.is_set() or slot.hold is None or not slot.active:
             return 0.0
         return slot.hold + self._duration - self._clock.boottime()
 
-    async def _tend(self, slot: _Slot) -> bool:
+    async def _tend(self, slot: Slot) -> bool:
         """Renew or try to acquire one slot; return whether it was gained."""
         async with slot.lock:
             if self._closing.is_set():
@@ -239,7 +197,7 @@ class SlotLeases:
             slot.failing = False
             return gained
 
-    async def _renew(self, slot: _Slot) -> bool:
+    async def _renew(self, slot: Slot) -> bool:
         if slot.hold is None or slot.record is None:  # never: it was just checked
             return False
         start, until = self._clock.boottime(), slot.hold + self._duration
@@ -261,7 +219,7 @@ class SlotLeases:
         slot.epoch += 1
         return True
 
-    async def _acquire(self, slot: _Slot) -> bool:
+    async def _acquire(self, slot: Slot) -> bool:
         self._look(slot, await self._store.read(slot.name))
         now = self._clock.boottime()
         free_at = self._free_at(slot)
@@ -289,7 +247,7 @@ class SlotLeases:
         slot.epoch += 1
         return True
 
-    async def _write(self, slot: _Slot, record: Record, *, create: bool = False) -> Record:
+    async def _write(self, slot: Slot, record: Record, *, create: bool = False) -> Record:
         """Write the record, and know afterwards whether the answer is missing."""
         slot.uncertain, known = True, self._newest
         try:
@@ -306,7 +264,7 @@ class SlotLeases:
         self._newest = max(self._newest, version)
         return written
 
-    def _look(self, slot: _Slot, record: Record | None) -> None:
+    def _look(self, slot: Slot, record: Record | None) -> None:
         """Take in what was read; called after the answer, so that `seen` is never too early."""
         before = slot.record.version if slot.record else None
         after = record.version if record else None
@@ -317,14 +275,14 @@ class SlotLeases:
         slot.existed = slot.existed or record is not None
         slot.record = record
 
-    def _turn(self, slot: _Slot, start: float) -> float:
+    def _turn(self, slot: Slot, start: float) -> float:
         """Return when a slot is renewed that was written at `start`: at its own moment of each
         period, and no later than a period after that.
         """
         phase = self._period * slot.index / self._count
         return start + self._period - (start - phase) % self._period
 
-    def _free_at(self, slot: _Slot) -> float:
+    def _free_at(self, slot: Slot) -> float:
         """Return from when on the slot may be taken, if its record does not change before."""
         if slot.record is None:
             return slot.seen + self._duration if slot.existed else 0.0
@@ -334,14 +292,14 @@ class SlotLeases:
             return 0.0
         return slot.seen + max(self._duration, slot.record.duration)
 
-    def _lose(self, slot: _Slot, why: str) -> None:
+    def _lose(self, slot: Slot, why: str) -> None:
         if slot.hold is None:
             return
         slot.hold, slot.active = None, False
         slot.epoch += 1
         log.warning("a slot is not held any more: %s", why, extra={"lease": slot.name})
 
-    async def _give_back(self, slot: _Slot) -> None:
+    async def _give_back(self, slot: Slot) -> None:
         async with slot.lock:
             held, slot.hold, slot.active = slot.hold is not None, None, False
             slot.epoch += 1

@@ -5,7 +5,8 @@ from itertools import pairwise
 
 import pytest
 
-from fakes.nova_model import SERVER_ID, SpoilBody
+from fakes.nova_answers import SpoilBody
+from fakes.nova_records import SERVER_ID
 from fakes.world import PROGRESS, World
 from serveractions.api.status import Phase
 from serveractions.core.errors import ApiUnavailable

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import pytest
 
-from fakes.nova_model import Answer, LoseReply, Refuse, Unreachable
+from fakes.nova_answers import Answer, LoseReply, Refuse, Unreachable
 from fakes.world import RETRY, World
 from serveractions.api.status import ConditionStatus, Phase
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from fakes.nova_model import Refuse
+from fakes.nova_answers import Refuse
 from fakes.world import BOUNDS, OWN, World
 from serveractions.api.status import ConditionStatus, Phase, Status
 from serveractions.core import marks

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from fakes.nova_model import Refuse
+from fakes.nova_answers import Refuse
 from fakes.world import World
 from serveractions.api.status import Phase
 from serveractions.core.errors import ApiUnavailable, StatusRefused

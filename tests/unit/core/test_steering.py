@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from fakes.faults import Faults
-from fakes.nova_model import Answer, LoseReply, LoseRequest, Refuse, Unreachable
+from fakes.nova_answers import Answer, LoseReply, LoseRequest, Refuse, Unreachable
 from fakes.ports import Account
 from fakes.world import BOUNDS, World
 from serveractions.api.resource import Key

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from fakes.nova_model import SERVER_ID, Machine
+from fakes.nova_records import SERVER_ID, Machine
 from fakes.world import Process, World
 from serveractions.api.status import FollowUpState, Phase
 from serveractions.core.errors import ApiUnavailable

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from fakes.nova_model import Machine
+from fakes.nova_records import Machine
 from fakes.ports import Account
 from fakes.world import World
 from serveractions.api.model import rfc3339

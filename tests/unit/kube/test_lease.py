@@ -10,8 +10,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from serveractions.core.errors import ApiUnavailable, Conflict, ObjectGone
-from serveractions.kube.lease import OnGain, SlotLeases, slot_of
+from serveractions.kube.lease import OnGain, SlotLeases
 from serveractions.kube.lease_record import Record, micro_time
+from serveractions.kube.slot import slot_of
 
 DURATION = 30.0
 RENEW = 10.0
