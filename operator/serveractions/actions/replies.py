@@ -57,6 +57,12 @@ _OVER_QUOTA = re.compile(r"quota|over a limit|maximum number of|limit exceeded",
 _BUSY = re.compile(r"\bin task_state\b")
 _LOCKED = re.compile(r"\bis locked\b")
 _STATE = re.compile(r"\bwhile it is in\b|\bis in an invalid state for\b")
+_LOST_RACE = "<class 'nova.exception.UnexpectedTaskStateError'>"
+"""How Nova 34 words that another request was quicker between its check and its first write."""
+_ONLY_CAST = frozenset({"createBackup", "migrate", "os-migrateLive"})
+"""Nova's API sets the server's task first and then only passes these on, so that such an error is
+from before that (nova/compute/api.py). A changePassword waits for nova-compute, whose own error of
+this name comes when the password is set already."""
 _NO_SUCH_ACTION = "There is no such action"
 
 REMOVED = (
@@ -166,6 +172,16 @@ def _gone(answer: _Answer) -> Rejected:  # Nova's words say less: "This resource
     return Rejected(Reason.ACTION_REMOVED, f"{answer.action}: {REMOVED}")
 
 
+def _server_error(answer: _Answer) -> NotAccepted | Unclear:
+    if answer.action in _ONLY_CAST and _LOST_RACE in answer.message:
+        return NotAccepted(
+            Reason.SERVER_BUSY,
+            f"another request for {answer.server} was quicker: {answer.action} is sent again when"
+            " that is over",
+        )
+    return _unclear(answer)
+
+
 def _not_implemented(answer: _Answer) -> Rejected:
     return Rejected(
         Reason.NOT_SUPPORTED,
@@ -253,9 +269,10 @@ _TABLE: dict[int, Callable[[_Answer], Meaning]] = {
     HTTPStatus.GONE: _gone,
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: _over_limit,
     HTTPStatus.TOO_MANY_REQUESTS: _over_limit,
+    HTTPStatus.INTERNAL_SERVER_ERROR: _server_error,
     HTTPStatus.NOT_IMPLEMENTED: _not_implemented,
 }
-"""Every code that is not here is unclear: 5xx, 408, and what no Nova sends."""
+"""Every code that is not here is unclear: other 5xx, 408, and what no Nova sends."""
 
 
 def volume_backed(server: str) -> str:

@@ -40,6 +40,28 @@ def test_every_other_answer_is_unclear_and_never_sent_again(status: int) -> None
     assert str(status) in meaning.message
 
 
+QUICKER = "Unexpected API Error.\n<class 'nova.exception.UnexpectedTaskStateError'>"
+
+
+@pytest.mark.parametrize("action", ["createBackup", "migrate", "os-migrateLive"])
+def test_a_lost_race_for_the_server_is_no_acceptance_and_waits_for_the_winner(action: str) -> None:
+    meaning = answer(500, QUICKER, action)
+    assert isinstance(meaning, NotAccepted)
+    assert meaning.reason is Reason.SERVER_BUSY
+
+
+@pytest.mark.parametrize(
+    ("action", "words"),
+    [
+        ("changePassword", QUICKER),  # nova-compute may say so when the password is set already
+        ("migrate", QUICKER.replace("nova.exception", "nova.exception_Remote")),
+        ("migrate", QUICKER.replace("UnexpectedTaskStateError", "DBError")),
+    ],
+)
+def test_any_other_error_inside_nova_is_unclear(action: str, words: str) -> None:
+    assert isinstance(answer(500, words, action), Unclear)
+
+
 def test_401_is_sent_again_with_a_new_token() -> None:
     assert isinstance(answer(401), NotAccepted)
 
