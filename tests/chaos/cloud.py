@@ -1,7 +1,8 @@
 """The fake cloud as its owner sees it: what it accepted, what it has on record, what befalls it."""
 
+import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,14 +70,18 @@ class Cloud:
             return await answer.json()
 
 
-def start(
+@contextlib.contextmanager
+def running(
     supervisor: Supervisor,
     session: aiohttp.ClientSession,
     *,
     name: str,
     pace: Mapping[str, str],
-) -> Cloud:
-    """Start a fake cloud that ends with the supervisor."""
+) -> Iterator[Cloud]:
+    """Run a fake cloud."""
     process = remote.process(supervisor, name, pace)
     supervisor.start(process)
-    return Cloud(remote.of(process).url, session)
+    try:
+        yield Cloud(remote.of(process).url, session)
+    finally:
+        supervisor.stop(name)

@@ -234,32 +234,32 @@ async def _world(kubernetes: ControlPlane, directory: Path, plan: Plan) -> Async
         aiohttp.ClientSession() as session,
         nursery(directory / "zygote.log") as operators,
     ):
-        place = cloud.start(
+        with cloud.running(
             kubernetes.supervisor, session, name="soak-cloud", pace={**PACE, **LATENCY}
-        )
-        clouds = await place.clouds_yaml()
-        servers = await place.boot(*(f"server-{number:03}" for number in range(plan.servers)))
-        await furnish(administrator, NAMESPACE, clouds=clouds)
-        herd = Herd(
-            operators,
-            settings={**SETTINGS, "kubeconfig": str(kubeconfig)},
-            directory=directory,
-            seed=f"{plan.seed} herd",
-        )
-        try:
-            yield _World(
-                plan=plan,
-                cluster=administrator,
-                cloud=place,
-                herd=herd,
-                weather=Weather(place, kubernetes, servers, f"{plan.seed} weather"),
-                people=People(administrator, NAMESPACE, servers, f"{plan.seed}", CREDENTIALS),
-                rival=Rival(
-                    session, json.loads(clouds)["clouds"][RIVAL], servers, f"{plan.seed} rival"
-                ),
+        ) as place:
+            clouds = await place.clouds_yaml()
+            servers = await place.boot(*(f"server-{number:03}" for number in range(plan.servers)))
+            await furnish(administrator, NAMESPACE, clouds=clouds)
+            herd = Herd(
+                operators,
+                settings={**SETTINGS, "kubeconfig": str(kubeconfig)},
+                directory=directory,
+                seed=f"{plan.seed} herd",
             )
-        finally:
-            await herd.kill()
+            try:
+                yield _World(
+                    plan=plan,
+                    cluster=administrator,
+                    cloud=place,
+                    herd=herd,
+                    weather=Weather(place, kubernetes, servers, f"{plan.seed} weather"),
+                    people=People(administrator, NAMESPACE, servers, f"{plan.seed}", CREDENTIALS),
+                    rival=Rival(
+                        session, json.loads(clouds)["clouds"][RIVAL], servers, f"{plan.seed} rival"
+                    ),
+                )
+            finally:
+                await herd.kill()
 
 
 def report(soaked: Soaked) -> str:

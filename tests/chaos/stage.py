@@ -209,11 +209,15 @@ async def stage(kubernetes: ControlPlane, directory: Path) -> AsyncIterator[Stag
         aiohttp.ClientSession() as session,
         nursery(directory / "zygote.log") as operators,
     ):
-        yield Stage(
-            cluster=administrator,
-            nursery=operators,
-            quick=cloud.start(supervisor, session, name="quick-cloud", pace=QUICK),
-            slow=cloud.start(supervisor, session, name="slow-cloud", pace=SLOW),
-            kubeconfig=kubeconfig,
-            directory=directory,
-        )
+        with (
+            cloud.running(supervisor, session, name="quick-cloud", pace=QUICK) as quick,
+            cloud.running(supervisor, session, name="slow-cloud", pace=SLOW) as slow,
+        ):
+            yield Stage(
+                cluster=administrator,
+                nursery=operators,
+                quick=quick,
+                slow=slow,
+                kubeconfig=kubeconfig,
+                directory=directory,
+            )

@@ -301,9 +301,16 @@ class SlotLeases:
 
     async def _give_back(self, slot: Slot) -> None:
         async with slot.lock:
-            held, slot.hold, slot.active = slot.hold is not None, None, False
+            slot.hold, slot.active = None, False
             slot.epoch += 1
-            if not held or slot.uncertain or slot.record is None:
+            # One that expired is given back too: if somebody has taken it, this meets a conflict.
+            if slot.record is None or slot.record.holder != self._identity:
+                return
+            if slot.uncertain:
+                log.info(
+                    "a Lease was not given back and will expire: its last renewal had no answer",
+                    extra={"lease": slot.name},
+                )
                 return
             released = replace(slot.record, holder="", duration=RELEASED, renewed=self._clock.now())
             try:

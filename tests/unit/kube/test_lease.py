@@ -310,6 +310,14 @@ async def test_a_release_stops_acting_before_it_is_written(world: World) -> None
     assert leases.remaining(SERVER) <= 0, "a released process never comes back"
 
 
+async def test_a_slot_that_expired_and_that_nobody_took_is_given_back_too(world: World) -> None:
+    leases = world.process()
+    await settle(leases)
+    world.clock.time += DURATION + 1
+    await leases.release()
+    assert world.store.records["serveractions-slot-0"].holder == ""
+
+
 async def test_a_slot_whose_renewal_is_uncertain_is_left_to_expire(world: World) -> None:
     leases = world.process()
     await settle(leases)
