@@ -94,9 +94,10 @@ class Scene:
 
 async def test_many_objects_of_a_silent_cloud_do_not_hold_up_those_of_another() -> None:
     async with cloud() as silent, cloud() as well:
-        over = asyncio.Event()
+        over, busy = asyncio.Event(), asyncio.Semaphore(0)
 
         async def never(_: web.Request) -> web.Response:
+            busy.release()
             await over.wait()
             return web.Response()
 
@@ -110,7 +111,9 @@ async def test_many_objects_of_a_silent_cloud_do_not_hold_up_those_of_another() 
         async with contextlib.AsyncExitStack() as ending:
             ending.callback(over.set)
             await ending.enter_async_context(scene.running())
-            await asyncio.sleep(SECONDS)  # every worker is busy with one of them
+            async with asyncio.timeout(SOON):
+                for _ in range(WORKERS):  # every worker is busy with one of them
+                    await busy.acquire()
             begun = asyncio.get_running_loop().time()
             key = scene.create("well", "object")
             async with asyncio.timeout(SOON):
