@@ -125,7 +125,7 @@ def test_ten_thousand_characters_of_novas_words_are_told_as_far_as_they_fit(
     assert len(status["message"]) < 5000
     world.until(
         lambda: any("could not be found" in message for _, message in world.events("many-words")),
-        seconds=30,
+        seconds=90,
         what="an Event says so, too",
     )
     assert world.cloud.accepted(server) == []
