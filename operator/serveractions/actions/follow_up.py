@@ -65,16 +65,16 @@ def force_complete(server_id: str, migration_id: int) -> NovaRequest:
     )
 
 
-def cannot_settle(server: Server, migrations: Sequence[Migration]) -> Refuse | None:
+def cannot_settle(server: Server, found: Sequence[Migration]) -> Refuse | None:
     """Say why a cold migration of this server could not be confirmed or reverted afterwards.
 
     Args:
         server: As just read, without a task.
-        migrations: All that Nova has on record of it.
+        found: All its migrations that Nova has on record.
     """
     if server.status == "VERIFY_RESIZE":
         return None  # this one is not left behind: Nova itself refuses another
-    left = next((each for each in migrations if each.status == "finished"), None)
+    left = _left_finished(found)
     if left is None:
         return None
     return Refuse(
@@ -154,8 +154,7 @@ def _may_settle(status: Status, seen: Observation, request: str) -> Precheck:
         )
     if migration.status != "finished":
         return _too_late(migration, request)
-    others = (each for each in seen.migrations or () if each.uuid != migration.uuid)
-    left = next((each for each in others if each.status == "finished"), None)
+    left = _left_finished(seen.migrations or (), but=migration)
     if left is not None:
         return Refuse(
             Reason.WRONG_SERVER_STATE,
@@ -212,6 +211,10 @@ def _subject(
             " and is not sent",
         )
     return migration, server
+
+
+def _left_finished(found: Sequence[Migration], *, but: Migration | None = None) -> Migration | None:
+    return next((each for each in found if each.status == "finished" and each != but), None)
 
 
 def _left_behind(migration: Migration) -> str:
