@@ -94,12 +94,14 @@ def _servers(stage: Stage, step: Step) -> None:
 
 
 def _operator(stage: Stage, document: dict[str, Any]) -> None:
-    only_keys(document, "stop", "start")
+    only_keys(document, "stop", "start", "heldFor")
     if "stop" in document:
         stop = {"SIGKILL": stage.world.kill_operator, "SIGTERM": stage.world.stop_operator}
         stop[document["stop"]]()
     if "start" in document:
         stage.world.start_operator(document["start"])
+    if "heldFor" in document:
+        stage.world.await_held(float(document["heldFor"]))
 
 
 _STEPS: dict[str, Callable[[Stage, Step], None]] = {

@@ -6,10 +6,12 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import requests
 
+import lease_board
 import secrecy
 from local_stack import operator_process, servers
 from local_stack.servers import ServerFactory
@@ -88,6 +90,24 @@ class World:
         operator = operator_process.process(supervisor, plane, name=OPERATOR, flags=self._settings)
         supervisor.start(operator)
         self._probes = operator_process.probes(operator)
+
+    def await_held(self, seconds: float) -> None:
+        """Wait until the operator has held every Lease for so long, by the Leases' own word.
+
+        What happens after that it knows to be none of its own: see `core.precedents`.
+        """
+        session, leases = self.session(), f"{self.stack.kubernetes.server}/{lease_board.PLACE}"
+        deadline = time.monotonic() + seconds + STOP_WITHIN
+        while True:
+            specs = [item["spec"] for item in session.get(leases, timeout=30).json()["items"]]
+            since = [spec["acquireTime"] for spec in specs if spec.get("holderIdentity")]
+            now = datetime.now(UTC)
+            if len(since) == len(specs) and all(
+                (now - datetime.fromisoformat(each)).total_seconds() >= seconds for each in since
+            ):
+                return
+            assert time.monotonic() < deadline, f"not every Lease held for {seconds:g} s: {specs}"
+            time.sleep(POLL)
 
     def kill_operator(self) -> None:
         """End the operator without any warning."""
