@@ -4,13 +4,15 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 LOCK   := tests/requirements.txt
 STAMP  := $(VENV)/.installed
-CORE   := $(addprefix tests/unit/,actions api core fake_cloud)
+CORE   := $(addprefix tests/unit/,actions api core)
+TOOLS  := $(addprefix tests/unit/,chaos fake_cloud local_stack)
+FAULTS := $(addprefix tests/integration/,cloud core hostile kube_faults)
 
 export PYTHONPATH := operator:deploy/local
 # Compiled files make the second run of the tests half as long; some machines switch them off.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help venv build demo test lint types layers unit core edges contract integration e2e chaos crds clean
+.PHONY: help venv build demo test lint types layers unit core edges tools contract integration faults cluster e2e chaos crds clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,9 +32,9 @@ demo: venv  ## every action, end to end, on a real Kubernetes and a real Nova (K
 	@$(BIN)/python -m demo $(if $(KEEP),--keep)
 
 # Most of these tests wait for other programs; what measures time has the machine for itself.
-test: lint types layers unit build  ## everything that CI runs
+test: lint types layers unit tools build  ## everything that CI runs
 	@echo "contract and integration, side by side: what they print comes when they end"
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target SELECT='-m "not timed"' contract integration
+	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target SELECT='-m "not timed"' contract faults cluster
 	@$(BIN)/python -m pytest -m timed tests/integration
 	@$(MAKE) --no-print-directory e2e
 
@@ -53,13 +55,21 @@ core: venv  ## the unit tests of what is pure, and of the repository itself
 	@$(BIN)/python -m pytest -q tests/test_repository.py $(CORE)
 
 edges: venv  ## the unit tests of all else
-	@$(BIN)/python -m pytest -q $(filter-out $(CORE) %.py %__pycache__,$(wildcard tests/unit/*)) $(wildcard tests/unit/test_*.py)
+	@$(BIN)/python -m pytest -q $(filter-out $(CORE) $(TOOLS) %.py %__pycache__,$(wildcard tests/unit/*)) $(wildcard tests/unit/test_*.py)
+
+tools: venv  ## the unit tests of what the tests themselves run on: the fake cloud, the local stack
+	@$(BIN)/python -m pytest -q $(TOOLS)
 
 contract: venv  ## one suite on the fake cloud and on the real Nova: they have to be alike
 	@$(BIN)/python -m pytest tests/contract
 
-integration: venv  ## the assembled operator on a real kube-apiserver
-	@$(BIN)/python -m pytest $(SELECT) tests/integration
+integration: faults cluster  ## the assembled operator on a real kube-apiserver
+
+faults: venv  ## that half of it in which something breaks
+	@$(BIN)/python -m pytest $(SELECT) $(FAULTS)
+
+cluster: venv  ## the other half
+	@$(BIN)/python -m pytest $(SELECT) tests/integration $(addprefix --ignore=,$(FAULTS))
 
 e2e: venv  ## each action on a real kube-apiserver and a real Nova
 	@$(BIN)/python -m pytest tests/e2e
