@@ -62,6 +62,8 @@ class Watched:
 
     def seen(self, body: Mapping[str, Any]) -> None:
         """Take an unfinished object in."""
+        if self._engine.knows(_key(body), body["metadata"]["resourceVersion"]):
+            return
         try:
             self._engine.seen(parse(body))
         except UnreadableError as error:
@@ -69,9 +71,12 @@ class Watched:
 
     def left(self, body: Mapping[str, Any]) -> None:
         """Take in that an object left the view."""
-        metadata = body["metadata"]
-        key = Key(body["kind"], metadata["namespace"], metadata["name"], metadata["uid"])
-        self._engine.left(key)
+        self._engine.left(_key(body))
+
+
+def _key(body: Mapping[str, Any]) -> Key:
+    metadata = body["metadata"]
+    return Key(body["kind"], metadata["namespace"], metadata["name"], metadata["uid"])
 
 
 class Operator:

@@ -47,3 +47,16 @@ def test_time_limits_of_watches_are_whole_numbers() -> None:
     client_timeout = settings.watching.client_timeout
     assert client_timeout is not None
     assert settings.watching.server_timeout < client_timeout
+
+
+def test_kopf_copies_no_object_to_find_out_what_has_changed() -> None:
+    settings = kopf.OperatorSettings()
+    kopf_settings.configure(settings, Config())
+    storage = settings.persistence.diffbase_storage
+    body = kopf.Body({"metadata": {"name": "web", "labels": {"app": "web"}}, "spec": {"a": 1}})
+    patch = kopf.Patch()
+    essence = storage.build(body=body, extra_fields=())
+    storage.store(body=body, patch=patch, essence=essence)
+    assert not essence
+    assert storage.fetch(body=body) is None
+    assert not patch

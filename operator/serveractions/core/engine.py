@@ -141,6 +141,13 @@ class Engine:
             argocd_instance_label=timing.argocd_instance_label,
         )
 
+    def knows(self, key: Key, resource_version: str) -> bool:
+        """Say whether this version of an object, or a newer one, is known: most of what a watch
+        shows are our own writes.
+        """
+        entry = self.inbox.get(key)
+        return entry is not None and int(entry.resource.resource_version) >= int(resource_version)
+
     def seen(self, resource: Resource) -> None:
         """Take in an object that the watch shows."""
         self.lifecycle.take_in(resource)

@@ -119,7 +119,8 @@ class Inbox:
         if int(resource.resource_version) <= int(entry.resource.resource_version):
             return False
         entry.resource = resource
-        entry.left = False
+        # The watch may have told of our own last write before its answer came: no more will come.
+        entry.left = entry.left and resource.status.phase.finished
         return True
 
     def set_back(self, resource: Resource) -> None:

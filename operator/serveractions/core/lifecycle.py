@@ -148,6 +148,10 @@ class Lifecycle:
         """Find out whether an object that left the view was deleted or finished by another
         process.
         """
+        if entry.resource.status.phase.finished:  # by our own write, and the watch was quicker
+            self._let_go(entry)
+            self._inbox.drop(entry.resource.key)
+            return None
         current = await self._recorder.refresh(entry.resource.key)
         entry.left = False  # not before: it is all that is known of a deletion
         if not current.status.phase.finished:

@@ -190,3 +190,20 @@ async def test_the_poller_is_told_all_that_it_needs(world: World, kind: str) -> 
     assert (subject.image_id is not None, subject.backup_type) == (
         (True, "daily") if kind == "ServerBackup" else (False, None)
     )
+
+
+async def test_an_end_that_the_watch_tells_before_its_write_is_answered_is_forgotten_too(
+    world: World,
+) -> None:
+    process = await world.process(
+        prepare=lambda faults: faults.plan(
+            "objects.write_status", "after", lambda: asyncio.sleep(5), skip=2
+        )
+    )
+    key = world.create("ServerStateReset")
+
+    assert (await world.until_finished(key)).phase is Phase.SUCCEEDED
+    await asyncio.sleep(30)
+
+    assert len(process.engine.inbox) == 0
+    assert process.poller.following == {}
