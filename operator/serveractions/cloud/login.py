@@ -99,6 +99,8 @@ class Login:
         self._refused_until = 0.0
         # Learnt from a 403: os-migrations must be asked for the own project (a manager's rights).
         self.own_project = False
+        # The same for the list of servers, which only administrators may have of all projects.
+        self.own_servers = False
 
     async def session(self) -> Session:
         """Return a session whose token is good for the next minutes.
@@ -126,7 +128,7 @@ class Login:
         begun = await self._in_thread("identity", self._log_in)
         self._count("identity", "2xx")
         self._session = begun
-        self.own_project = False  # a role may have been given since
+        self.own_project = self.own_servers = False  # a role may have been given since
         return begun
 
     def close(self) -> None:

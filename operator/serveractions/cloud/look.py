@@ -65,7 +65,9 @@ class Looked:
     full: bool
 
 
-async def look(sight: Sight, subject: Subject, *, last: Observation | None) -> Looked:
+async def look(
+    sight: Sight, subject: Subject, *, last: Observation | None, image: Image | None = None
+) -> Looked:
     """Read what is needed to judge the subject.
 
     Args:
@@ -73,6 +75,7 @@ async def look(sight: Sight, subject: Subject, *, last: Observation | None) -> L
         subject: What is followed.
         last: The last observation, where it may stand in for what is not read while Nova is at
             work; None to read everything.
+        image: The subject's image where it was just read, and cannot change any more.
 
     Raises:
         WaitError: The cloud did not answer.
@@ -82,7 +85,7 @@ async def look(sight: Sight, subject: Subject, *, last: Observation | None) -> L
         server, nova_time = await sight.server(subject.server_id)
     except NotFound:
         gone = Observation(server=None, nova_time=last.nova_time if last else datetime.now(UTC))
-        return Looked(await _rest(sight, subject, gone), full=True)
+        return Looked(await _rest(sight, subject, gone, image), full=True)
     seen = Observation(server=server, nova_time=nova_time)
     if server.partial:
         # Its cell is down: Nova cannot know the rest either.
@@ -91,12 +94,14 @@ async def look(sight: Sight, subject: Subject, *, last: Observation | None) -> L
         progress = await _progress(sight, subject, server)
         seen = replace(last, server=server, nova_time=nova_time, progress=progress)
         return Looked(seen, full=False)
-    return Looked(await _rest(sight, subject, seen), full=True)
+    return Looked(await _rest(sight, subject, seen, image), full=True)
 
 
-async def _rest(sight: Sight, subject: Subject, seen: Observation) -> Observation:
+async def _rest(
+    sight: Sight, subject: Subject, seen: Observation, image: Image | None
+) -> Observation:
     """Read all that the subject names beside the server; a deleted server's records remain."""
-    action = migrations = image = listed = progress = None
+    action = migrations = listed = progress = None
     image_gone = False
     if Look.ACTION in subject.looks and subject.request_id is not None:
         action = await _action(sight, subject.server_id, subject.request_id)
@@ -104,7 +109,7 @@ async def _rest(sight: Sight, subject: Subject, seen: Observation) -> Observatio
         migrations = await _migrations(sight, subject.server_id)
     if seen.server is not None:
         progress = await _progress(sight, subject, seen.server)
-    if Look.IMAGE in subject.looks and subject.image_id is not None:
+    if Look.IMAGE in subject.looks and subject.image_id is not None and image is None:
         image, image_gone = await _image(sight, subject.image_id)
     if Look.IMAGE in subject.looks and subject.backup_type is not None:
         listed = await _backups(sight, subject.server_id, subject.backup_type)

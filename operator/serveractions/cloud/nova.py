@@ -5,7 +5,7 @@ cloud and in each release, and drop the request id that everything here depends 
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 
@@ -44,6 +44,12 @@ PAGE = 200
 """Servers in one answer: Nova's own page of 1,000 has 3 MB, more than is read of one
 (`session.MAX_ANSWER`)."""
 _MAX_PAGES = 20
+MIGRATIONS_PAGE = 1000
+"""Migrations in one answer: Nova's own largest page (`[api] max_limit`), 0.5 MB."""
+
+
+class TooManyChanges(CloudUnavailable):
+    """So much changes in the cloud that its lists cannot be read to their end."""
 
 
 class NovaCloud:
@@ -143,7 +149,16 @@ class NovaCloud:
         A manager may read those of the own project only and must say so (Nova 32, 2025.2); before,
         and for others, the answer stays 403.
         """
-        params = {"instance_uuid": identifier(server_id)}
+        answer = await self._migrations({"instance_uuid": identifier(server_id)})
+        with reading("compute"):
+            found = [records.migration(row) for row in records.rows(answer.body, "migrations")]
+        return sorted(
+            (one for one in found if one.server_id == server_id),
+            key=lambda one: (one.created, one.id),
+            reverse=True,
+        )
+
+    async def _migrations(self, params: dict[str, str]) -> Answer:
         own = params | {"project_id": self._identity.project_id}
         answer = await self._answer(
             "/os-migrations", wanted=MIGRATIONS, params=own if self._login.own_project else params
@@ -157,13 +172,72 @@ class NovaCloud:
             answer = await self._answer("/os-migrations", wanted=MIGRATIONS, params=own)
             self._login.own_project = answer.status == HTTPStatus.OK
         expect(answer, "compute")
-        with reading("compute"):
-            found = [records.migration(row) for row in records.rows(answer.body, "migrations")]
-        return sorted(
-            (one for one in found if one.server_id == server_id),
-            key=lambda one: (one.created, one.id),
-            reverse=True,
-        )
+        return answer
+
+    async def changed_servers(
+        self, since: datetime, wanted: Collection[str]
+    ) -> tuple[Sequence[Server], datetime]:
+        """Return those of the wanted servers that changed, deleted ones too, and Nova's clock.
+
+        The servers of all projects where the credentials may list them, else those of their own
+        (`servers:detail:get_all_tenants`, nova/api/openstack/compute/servers.py). A live
+        migration's progress is no change.
+
+        Args:
+            since: On Nova's clock.
+            wanted: The ids of servers; all other rows are passed over unread.
+        """
+        rows: list[Server] = []
+        clock: datetime | None = None
+        marker: str | None = None
+        for _ in range(_MAX_PAGES):
+            answer = await self._changed_servers(since, marker)
+            clock = clock or _nova_time(answer)
+            with reading("compute"):
+                page = records.rows(answer.body, "servers")
+                rows += [records.server(row) for row in page if row.get("id") in wanted]
+            if not page or not answer.body.get("servers_links"):
+                return rows, clock
+            marker = str(page[-1].get("id"))
+        raise TooManyChanges(f"Nova lists more than {_MAX_PAGES * PAGE} servers that changed")
+
+    async def _changed_servers(self, since: datetime, marker: str | None) -> Answer:
+        params = {"changes-since": _moment(since), "limit": str(PAGE)}
+        params |= {"marker": identifier(marker)} if marker else {}
+        if not self._login.own_servers:
+            everywhere = params | {"all_tenants": "1"}
+            answer = await self._answer("/servers/detail", wanted=SERVERS, params=everywhere)
+            if answer.status != HTTPStatus.FORBIDDEN:
+                expect(answer, "compute")
+                return answer
+            self._login.own_servers = True
+        return await self._get("/servers/detail", wanted=SERVERS, params=params)
+
+    async def changed_migrations(
+        self, since: datetime, wanted: Collection[str]
+    ) -> Sequence[Migration]:
+        """Return the migrations of the wanted servers that changed.
+
+        What was never changed since it was made is not among them, as the database has no time of
+        change for it.
+
+        Args:
+            since: On Nova's clock.
+            wanted: The ids of servers; all other rows are passed over unread.
+        """
+        found: list[Migration] = []
+        marker: str | None = None
+        for _ in range(_MAX_PAGES):
+            params = {"changes-since": _moment(since), "limit": str(MIGRATIONS_PAGE)}
+            answer = await self._migrations(params | ({"marker": marker} if marker else {}))
+            with reading("compute"):
+                page = records.rows(answer.body, "migrations")
+                ours = [row for row in page if row.get("instance_uuid") in wanted]
+                found += [records.migration(row) for row in ours]
+            if not page or not answer.body.get("migrations_links"):
+                return found
+            marker = identifier(str(page[-1].get("uuid")))
+        raise TooManyChanges("Nova lists more migrations that changed than can be read")
 
     async def progress(self, server: Server) -> Progress | None:
         """Return how far the running live migration is; None when Nova lists none as running.
@@ -182,6 +256,10 @@ class NovaCloud:
     async def image(self, image_id: str) -> Image | None:
         """Return an image, None when there is none (any more)."""
         return await self._glance.image(image_id)
+
+    async def images(self, image_ids: Sequence[str]) -> Sequence[Image]:
+        """Return those of the images that Glance has."""
+        return await self._glance.images(image_ids)
 
     async def backups(self, server_id: str, backup_type: str | None = None) -> Sequence[Image]:
         """Return the backups of one server, of one type or of all, newest first."""
@@ -249,6 +327,10 @@ def _only(matching: dict[str, Server], name: str) -> Server:
             f"spec.serverRef.id: {', '.join(sorted(matching)[:20])}"
         )
     return next(iter(matching.values()))
+
+
+def _moment(time: datetime) -> str:
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _nova_time(answer: Answer) -> datetime:

@@ -40,7 +40,7 @@ def pause(config: Config, *, failures: int, asked: float | None) -> float:
         asked: What the cloud itself asked for.
     """
     usual = config.poll_interval * 2.0 ** min(failures - 1, 16)
-    return jitter(max(asked or 0.0, min(usual, MAX_PAUSE)))
+    return max(jitter(min(usual, MAX_PAUSE)), (asked or 0.0) * random.uniform(1.0, 1.1))  # noqa: S311 - as below
 
 
 def jitter(seconds: float) -> float:

@@ -4,8 +4,10 @@ One schedule for all clouds. Subjects that share credentials form a group: a gro
 its subjects at a time and backs off as one, so that a dead cloud delays nobody else. Nothing that a
 cloud does ends the following of an action; only `forget` does.
 
-How a look is made is `look.look`'s affair. Lists of all that changed in a cloud can take the place
-of single looks behind the same interface: a group is what they would be read for.
+A few actions are looked at one by one (`look`). From a handful on a group has two lists of changes
+read in their place (`rounds`), at a cost that hardly grows with the actions. Then an action is
+looked at by itself when a list tells that something has ended, while it is not clear what it is at,
+and every ten minutes for what the lists have missed.
 """
 
 import asyncio
@@ -13,15 +15,16 @@ import heapq
 import itertools
 import logging
 import time
-from collections import deque
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from typing import Any
 
 from serveractions.actions.observation import Observation
 from serveractions.api.resource import Key
-from serveractions.api.spec import CloudCredentialsRef
 from serveractions.cloud import pace
-from serveractions.cloud.look import Looked, Sight, look
+from serveractions.cloud.followed import Followed, Group, GroupKey
+from serveractions.cloud.listing import SWEEP, Listing, Open, in_place
+from serveractions.cloud.look import Sight, look
 from serveractions.config import Config
 from serveractions.core.errors import (
     Forbidden,
@@ -42,37 +45,10 @@ EAGER_LOOKS = 6
 FULL_EVERY = 3
 """In poll intervals: how often everything is read while Nova is at work."""
 
-Open = Callable[[str, CloudCredentialsRef], Awaitable[Sight]]
-GroupKey = tuple[str, str, str]
-
-
-@dataclass(slots=True)
-class _Group:
-    """The subjects that share credentials."""
-
-    key: GroupKey
-    running: int = 0
-    waiting: "deque[_Followed]" = field(default_factory=deque)
-    failures: int = 0
-    resume: float = 0.0
-    reported: float = float("-inf")
-
-
-@dataclass(slots=True, eq=False)
-class _Followed:
-    """One subject and what was seen of it."""
-
-    subject: Subject
-    group: _Group
-    due: float
-    looking: bool = False
-    looks: int = 0
-    last: Observation | None = None
-    changed: float = 0.0
-    """When something was last seen to have changed."""
-    full: float = float("-inf")
-    """When the last full look ended."""
-    quiet: float = 0.0
+PATIENCE = 3
+"""In poll intervals: for so long a new action may be missing in the lists."""
+LISTS_AGAIN = 900.0
+"""When lists that could not be had are asked for again."""
 
 
 class SharedPoller:
@@ -98,14 +74,15 @@ class SharedPoller:
         self._deliver = deliver
         self._config = config
         self._clock = clock
-        self._followed: dict[Key, _Followed] = {}
-        self._groups: dict[GroupKey, _Group] = {}
-        self._schedule: list[tuple[float, int, _Followed]] = []
+        self._followed: dict[Key, Followed] = {}
+        self._groups: dict[GroupKey, Group] = {}
+        self._schedule: list[tuple[float, int, Followed]] = []
         self._order = itertools.count()
         self._wake = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         # Half of the cloud's threads: what is about to be sent must not wait behind looks.
         self._at_once = max(1, config.cloud_threads // 2)
+        self._listing = Listing(open_cloud=open_cloud, schedule=self, config=config, clock=clock)
         self.heartbeat = clock()
 
     def follow(self, subject: Subject) -> None:
@@ -113,25 +90,29 @@ class SharedPoller:
         now = self._clock()
         known = self._followed.get(subject.key)
         if known is None:
-            known = _Followed(subject, self._group(subject), due=now)
+            known = Followed(subject, self._group(subject), due=now, joined=now)
             self._followed[subject.key] = known
-            self._put(known, now)
+            self._join(known, now)
             return
         if known.subject == subject:
             return
-        before, known.subject = known.subject, subject
-        known.group = self._group(subject)
-        if replace(before, urgent=subject.urgent) != subject:
-            # Other facts are wanted: what was seen belongs to the old ones.
-            known.last, known.quiet, known.looks = None, 0.0, 0
-            known.full = float("-inf")
+        group = self._group(subject)
+        if group is not known.group:
+            self._leave(known)
+            known.group = group
+        if known.ask_anew(subject):
+            self._join(known, now)
             self._put(known, now)
+        elif group.listable.get(subject.key) is not known:
+            self._join(known, now)
         elif subject.urgent:
-            self._put(known, now)
+            self._hurry(known, now)
 
     def forget(self, key: Key) -> None:
         """Stop following: nothing is delivered for `key` after this returns."""
-        self._followed.pop(key, None)
+        followed = self._followed.pop(key, None)
+        if followed is not None:
+            self._leave(followed)
 
     async def run(self) -> None:
         """Look at what is due, until cancelled."""
@@ -152,32 +133,78 @@ class SharedPoller:
     async def close(self) -> None:
         """Stop looking. What is under way is dropped, not waited for."""
         self._followed.clear()
+        for group in self._groups.values():
+            group.rounds = None
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _group(self, subject: Subject) -> _Group:
+    def _group(self, subject: Subject) -> Group:
         ref = subject.credentials
         key = (subject.namespace, ref.secret_name, ref.cloud_name)
         if key not in self._groups:
             self._sweep()
-            self._groups[key] = _Group(key)
+            self._groups[key] = Group(key)
         return self._groups[key]
 
     def _sweep(self) -> None:
         """Drop the groups that nobody is in."""
         used = {followed.group.key for followed in self._followed.values()}
         for key in [one for one in self._groups if one not in used]:
-            del self._groups[key]
+            self._stop_lists(self._groups.pop(key))
 
-    def _put(self, followed: _Followed, due: float) -> None:
+    def _join(self, followed: Followed, now: float) -> None:
+        """Have an action looked at: at once, or by the next round where one comes."""
+        group = followed.group
+        if not followed.listable:
+            group.listable.pop(followed.subject.key, None)
+            self._put(followed, now)
+            return
+        group.listable[followed.subject.key] = followed
+        if not group.listing and group.wants_lists(now):
+            self._begin_lists(group)
+        if group.listing:
+            self._put(followed, now + pace.jitter(PATIENCE * self._config.poll_interval))
+            group.wake.set()
+        else:
+            self._put(followed, now)
+
+    def _leave(self, followed: Followed) -> None:
+        group = followed.group
+        group.listable.pop(followed.subject.key, None)
+        if group.listing and not group.wants_lists(self._clock()):
+            self._stop_lists(group)
+
+    def _hurry(self, followed: Followed, now: float) -> None:
+        if self._listed(followed):
+            followed.group.wake.set()
+        else:
+            self._put(followed, now)
+
+    def _listed(self, followed: Followed) -> bool:
+        """Say whether the lists tell when to look at it next."""
+        return followed.group.listing and followed.listable and followed.at_work
+
+    def _begin_lists(self, group: Group) -> None:
+        group.since, group.migrations_hidden = None, False
+        group.rounds = self._begin(self._listing.run(group))
+
+    def _stop_lists(self, group: Group) -> None:
+        """Go back to single looks."""
+        group.rounds = None
+        group.wake.set()
+        for followed in group.listable.values():
+            self._put(followed, self._clock() + pace.jitter(self._config.poll_interval))
+
+    def _put(self, followed: Followed, due: float) -> None:
         """Schedule the next look; one that is under way schedules itself when it ends."""
         followed.due = due
+        followed.asked_again = followed.looking
         if not followed.looking:
             heapq.heappush(self._schedule, (due, next(self._order), followed))
             self._wake.set()
 
-    def _current(self, followed: _Followed) -> bool:
+    def _current(self, followed: Followed) -> bool:
         return self._followed.get(followed.subject.key) is followed
 
     def _begin_due(self, now: float) -> None:
@@ -189,20 +216,25 @@ class SharedPoller:
             followed.group.waiting.append(followed)
             self._begin_waiting(followed.group)
 
-    def _begin_waiting(self, group: _Group) -> None:
+    def _begin_waiting(self, group: Group) -> None:
         while group.waiting and group.running < self._at_once:
             followed = group.waiting.popleft()
             if group.resume > self._clock():
                 self._end(followed, group.resume)
                 continue
             group.running += 1
-            task = asyncio.create_task(self._look(followed, group))
-            self._tasks.add(task)
-            task.add_done_callback(self._ended)
+            self._begin(self._look(followed, group))
 
-    async def _look(self, followed: _Followed, group: _Group) -> None:
+    def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    async def _look(self, followed: Followed, group: Group) -> None:
         # Should this fail in a way that nobody foresaw, the next look is far away, not never.
         followed.due = self._clock() + pace.jitter(pace.MAX_PAUSE)
+        followed.asked_again = False
         try:
             if self._current(followed):
                 await self._look_once(followed, group)
@@ -211,7 +243,7 @@ class SharedPoller:
             self._end(followed, followed.due)
             self._begin_waiting(group)
 
-    def _end(self, followed: _Followed, due: float) -> None:
+    def _end(self, followed: Followed, due: float) -> None:
         followed.looking = False
         if self._current(followed):
             self._put(followed, due)
@@ -221,59 +253,78 @@ class SharedPoller:
         if not task.cancelled() and (defect := task.exception()) is not None:
             log.error("a look failed: a defect of the operator", exc_info=defect)
 
-    async def _look_once(self, followed: _Followed, group: _Group) -> None:
+    async def _look_once(self, followed: Followed, group: Group) -> None:
         subject = followed.subject
         try:
             sight = await self._open(subject.namespace, subject.credentials)
             _check_place(sight, subject)
-            looked = await look(sight, subject, last=self._stand_in(followed))
+            image, followed.image = followed.image, None
+            looked = await look(sight, subject, last=self._stand_in(followed), image=image)
         except Forbidden as error:
             # Another subject of the group may well be seen.
             self._report(group, error)
             return
         except (WaitError, InvalidCredentials, UnsupportedCloud) as error:
-            self._pause(group, error)
+            self.failed(group, error)
             followed.due = group.resume
             return
-        if group.failures:
-            log.info("the cloud can be looked at again", extra=_extra(group))
-            group.failures, group.reported = 0, float("-inf")
+        self.answered(group)
         if not self._current(followed):
             return
         if replace(followed.subject, urgent=subject.urgent) != subject:
             followed.due = self._clock()  # this answers what is not asked any more
             return
-        followed.last = self._note(followed, looked)
-        followed.due = self._clock() + pace.jitter(self._interval(followed, followed.last))
-        self._deliver(subject.key, followed.last)
+        most = 2 * max(self._interval(followed), self._config.poll_interval)
+        seen = followed.note(looked, self._clock(), most=most)
+        next_look = self._clock() + pace.jitter(self._interval(followed))
+        # What a list told meanwhile may be newer than what this look has read.
+        followed.due = min(followed.due, next_look) if followed.asked_again else next_look
+        self._deliver(subject.key, seen)
 
-    def _stand_in(self, followed: _Followed) -> Observation | None:
+    def _stand_in(self, followed: Followed) -> Observation | None:
         """Return the facts that need not be read anew while Nova is at work."""
         age = self._clock() - followed.full
         if followed.looks < EAGER_LOOKS or age >= FULL_EVERY * self._config.poll_interval:
             return None
         return followed.last
 
-    def _note(self, followed: _Followed, looked: Looked) -> Observation:
-        """Return what was seen, with the time for which nothing has changed."""
-        now, last = self._clock(), followed.last
-        if last is None or not _same(looked.observation, last):
-            followed.quiet, followed.changed = 0.0, now
-        elif looked.full:
-            # Only a full look proves quiet, and time in which nothing was seen is not counted.
-            most = 2 * max(self._interval(followed, last), self._config.poll_interval)
-            followed.quiet += min(now - max(followed.full, followed.changed), most)
-        if looked.full:
-            followed.full = now
-        followed.looks += 1
-        return replace(looked.observation, quiet_seconds=followed.quiet)
-
-    def _interval(self, followed: _Followed, last: Observation) -> float:
+    def _interval(self, followed: Followed) -> float:
+        if followed.last is None:
+            return self._config.poll_interval
+        if self._listed(followed):
+            return SWEEP
         return pace.interval(
-            self._config, looks=followed.looks, last=last, urgent=followed.subject.urgent
+            self._config,
+            looks=followed.looks,
+            last=followed.last,
+            urgent=followed.subject.urgent,
         )
 
-    def _pause(self, group: _Group, error: Exception) -> None:
+    def look_in(self, followed: Followed, seconds: float) -> None:
+        """Have an action looked at by itself after so many seconds."""
+        self._put(followed, self._clock() + pace.jitter(seconds))
+
+    def show(self, followed: Followed) -> None:
+        """Hand in what lists have told of an action."""
+        if self._current(followed) and followed.last is not None:
+            self._deliver(followed.subject.key, followed.last)
+
+    def unlist(self, group: Group, why: str) -> None:
+        """Do without lists for a while."""
+        log.info(
+            "the cloud's lists cannot be used, its actions are looked at one by one",
+            extra=group.about() | {"error": why},
+        )
+        group.unlisted_until = self._clock() + LISTS_AGAIN
+        self._stop_lists(group)
+
+    def answered(self, group: Group) -> None:
+        """Take it that the cloud can be looked at."""
+        if group.failures:
+            log.info("the cloud can be looked at again", extra=group.about())
+            group.failures, group.reported = 0, float("-inf")
+
+    def failed(self, group: Group, error: Exception) -> None:
         """Have the whole group wait, longer each time it fails again."""
         now = self._clock()
         if now < group.resume:
@@ -283,18 +334,14 @@ class SharedPoller:
         group.resume = now + pace.pause(self._config, failures=group.failures, asked=asked)
         self._report(group, error)
 
-    def _report(self, group: _Group, error: Exception) -> None:
+    def _report(self, group: Group, error: Exception) -> None:
         now = self._clock()
         if now - group.reported >= LOG_INTERVAL:
             group.reported = now
             log.warning(
                 "the cloud cannot be looked at; its actions are followed on when it can",
-                extra=_extra(group) | {"error": str(error)},
+                extra=group.about() | {"error": str(error)},
             )
-
-
-def _same(one: Observation, other: Observation) -> bool:
-    return replace(one, nova_time=other.nova_time, quiet_seconds=other.quiet_seconds) == other
 
 
 def _check_place(sight: Sight, subject: Subject) -> None:
@@ -303,12 +350,5 @@ def _check_place(sight: Sight, subject: Subject) -> None:
     Raises:
         Forbidden: The Secret was changed and leads to another cloud or project by now.
     """
-    identity = sight.identity
-    expected = (subject.endpoint or identity.endpoint, subject.project_id or identity.project_id)
-    if expected != (identity.endpoint, identity.project_id):
+    if not in_place(sight, subject):
         raise Forbidden("the Secret leads to another endpoint or project than the action went to")
-
-
-def _extra(group: _Group) -> dict[str, str]:
-    namespace, secret, cloud = group.key
-    return {"namespace": namespace, "secret": secret, "cloud": cloud}

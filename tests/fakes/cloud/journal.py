@@ -19,7 +19,8 @@ _FAMILIES = (
     ("instance-actions", re.compile(rf"/compute/v2\.1/servers/{_UUID}/os-instance-actions(/.*)?")),
     ("server-migrations", re.compile(rf"/compute/v2\.1/servers/{_UUID}/migrations(/.*)?")),
     ("os-migrations", re.compile(r"/compute/v2\.1/os-migrations")),
-    ("servers", re.compile(r"/compute/v2\.1/servers(/.*)?")),
+    ("server-lists", re.compile(r"/compute/v2\.1/servers(/detail)?")),
+    ("servers", re.compile(r"/compute/v2\.1/servers/.*")),
     ("images", re.compile(r"/image/v2/.*")),
 )
 _SERVER = re.compile(rf"(?:/servers/|[?&]instance_uuid=)({_UUID})")

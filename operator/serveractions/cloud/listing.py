@@ -1,0 +1,194 @@
+"""Reads the lists of changes for a group of actions, round after round.
+
+What a round means for each action is told by `rounds`; when the next one comes, and what of a
+running live migration is read beside it, is told here.
+"""
+
+import asyncio
+import contextlib
+import heapq
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from serveractions.actions.action import Look
+from serveractions.api.spec import CloudCredentialsRef
+from serveractions.cloud import pace, rounds
+from serveractions.cloud.followed import Followed, Group
+from serveractions.cloud.look import Sight
+from serveractions.cloud.nova import TooManyChanges
+from serveractions.cloud.rounds import Changes, Lists, News
+from serveractions.config import Config
+from serveractions.core.errors import (
+    Forbidden,
+    InvalidCredentials,
+    NotFound,
+    UnsupportedCloud,
+    WaitError,
+)
+from serveractions.core.ports import Subject
+
+SWEEP = 600.0
+"""How often what the lists tell of is looked at by itself, for what they have missed."""
+MOST_PROGRESS = 4
+"""Running live migrations whose progress is read in one round, each in its turn."""
+AT_A_TIME = 200
+"""Actions for which the news of a round are taken in without a pause."""
+YOUNG = 20.0
+"""For so long an action is new: most that fail do so at once."""
+
+Open = Callable[[str, CloudCredentialsRef], Awaitable[Lists]]
+
+
+class Schedule(Protocol):
+    """What rounds have done: the poller does it."""
+
+    def look_in(self, followed: Followed, seconds: float) -> None:
+        """Have an action looked at by itself after so many seconds."""
+        ...
+
+    def show(self, followed: Followed) -> None:
+        """Hand in what lists have told of an action."""
+        ...
+
+    def answered(self, group: Group) -> None:
+        """Take it that the cloud can be looked at."""
+        ...
+
+    def failed(self, group: Group, error: Exception) -> None:
+        """Leave the cloud alone for a while."""
+        ...
+
+    def unlist(self, group: Group, why: str) -> None:
+        """Do without lists for a while."""
+        ...
+
+
+class Listing:
+    """Rounds, for as long as a group is one for lists."""
+
+    def __init__(
+        self,
+        *,
+        open_cloud: Open,
+        schedule: Schedule,
+        config: Config,
+        clock: Callable[[], float],
+    ) -> None:
+        self._open = open_cloud
+        self._schedule = schedule
+        self._config = config
+        self._clock = clock
+
+    async def run(self, group: Group) -> None:
+        """Have one round after the other until another task, or none, is the group's."""
+        me = asyncio.current_task()
+        try:
+            while group.rounds is me:
+                begun = self._clock()
+                if begun >= group.resume:
+                    await self._round(group, begun)
+                await self._until_next(group, begun)
+        finally:
+            if group.rounds is me:
+                self._schedule.unlist(group, "a defect of the operator")
+
+    async def _round(self, group: Group, begun: float) -> None:
+        asked = [one for one in group.listable.values() if one.joined < begun]
+        if not asked:
+            return
+        subject = asked[0].subject
+        try:
+            sight = await self._open(subject.namespace, subject.credentials)
+            changes = await rounds.read(sight, group)
+            self._schedule.answered(group)
+            unclear = []
+            for place, followed in enumerate(asked, start=1):
+                if place % AT_A_TIME == 0:
+                    await asyncio.sleep(0)  # the event loop has more to do
+                if _stands(followed, group) and in_place(sight, followed.subject):
+                    news = rounds.news(followed, changes)
+                    self._take_in(followed, news, changes)
+                    unclear += [followed] if news is News.LOOK else []
+            await self._look_at(unclear, sight)
+            await self._read_progress(sight, group)
+        except (Forbidden, NotFound, TooManyChanges) as error:
+            self._schedule.unlist(group, str(error))
+        except (WaitError, InvalidCredentials, UnsupportedCloud) as error:
+            self._schedule.failed(group, error)
+
+    def _take_in(self, followed: Followed, news: News, changes: Changes) -> None:
+        match news:
+            case News.AT_WORK:
+                self._show(followed, changes)
+                self._schedule.look_in(followed, SWEEP)
+            case News.DONE:
+                # Should that not be the end of it, a look follows.
+                self._show(followed, changes)
+                self._schedule.look_in(followed, self._config.poll_interval)
+            case News.NONE | News.LOOK:
+                pass
+
+    async def _look_at(self, unclear: Sequence[Followed], sight: Lists) -> None:
+        """Have each looked at by itself; the images of backups are read for all at once."""
+        backups = {one.subject.image_id: one for one in unclear if one.subject.image_id}
+        try:
+            for image in await sight.images(list(backups)) if len(backups) > 1 else ():
+                # Only this is an end: all else may have changed when the server is looked at.
+                if image.status == "active":
+                    backups[image.id].image = image
+        except (Forbidden, NotFound):
+            pass  # each look finds out for itself
+        finally:
+            for followed in unclear:
+                self._schedule.look_in(followed, 0.0)
+
+    def _show(self, followed: Followed, changes: Changes) -> None:
+        followed.note_listed(rounds.observation(followed, changes), self._clock())
+        self._schedule.show(followed)
+
+    async def _read_progress(self, sight: Sight, group: Group) -> None:
+        """Read the progress of a few: those of which it was read longest ago."""
+        running = [
+            one
+            for one in group.listable.values()
+            if Look.PROGRESS in one.subject.looks and one.at_work and in_place(sight, one.subject)
+        ]
+        for followed in heapq.nsmallest(MOST_PROGRESS, running, key=lambda one: one.progressed):
+            followed.progressed = self._clock()
+            if (last := followed.last) is None or last.server is None:
+                continue
+            try:
+                progress = await sight.progress(last.server)
+            except Forbidden:
+                return
+            except NotFound:
+                continue
+            if progress is not None and followed.last is last:
+                followed.last = replace(last, progress=progress)
+                self._schedule.show(followed)
+
+    async def _until_next(self, group: Group, begun: float) -> None:
+        """Wait for the next round: sooner where actions are new, and where one has just come."""
+        now = self._clock()
+        usual = self._config.poll_interval
+        young = any(now - one.joined < YOUNG for one in group.listable.values())
+        # Rounds that take long, as the cloud is slow or much changes in it, leave it as much rest.
+        gap = pace.jitter(usual / 2 if young else usual) + (now - begun)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(max(gap, group.resume - now)):
+                await group.wake.wait()
+                group.wake.clear()
+                # What has come within the same moment is seen by the same round.
+                await asyncio.sleep(max(self._config.poll_interval_urgent, now - begun))
+
+
+def in_place(sight: Sight, subject: Subject) -> bool:
+    """Say whether these credentials lead to where the action went."""
+    identity = sight.identity
+    expected = (subject.endpoint or identity.endpoint, subject.project_id or identity.project_id)
+    return expected == (identity.endpoint, identity.project_id)
+
+
+def _stands(followed: Followed, group: Group) -> bool:
+    return group.listable.get(followed.subject.key) is followed
