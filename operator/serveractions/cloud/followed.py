@@ -79,8 +79,7 @@ class Followed:
 
     Attributes:
         due: When it is looked at singly next.
-        joined: Since when it is followed: a list that was asked for before that may be older than
-            Nova's answer to the request.
+        joined: Since when it is followed.
         asked_again: Another look was asked for while one was under way.
         looks: How many looks there were.
         last: The newest observation.

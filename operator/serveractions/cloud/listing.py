@@ -87,14 +87,14 @@ class Listing:
             while group.rounds is me:
                 begun = self._clock()
                 if begun >= group.resume:
-                    await self._round(group, begun)
+                    await self._round(group)
                 await self._until_next(group, begun)
         finally:
             if group.rounds is me:
                 self._schedule.unlist(group, "a defect of the operator")
 
-    async def _round(self, group: Group, begun: float) -> None:
-        asked = [one for one in group.listable.values() if one.joined < begun]
+    async def _round(self, group: Group) -> None:
+        asked = list(group.listable.values())
         if not asked:
             return
         subject = asked[0].subject

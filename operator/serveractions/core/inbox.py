@@ -134,7 +134,7 @@ class Inbox:
         entry = self._entries.get(key)
         if entry is not None and not entry.gone and not entry.resource.status.phase.finished:
             entry.observation = observation
-            self.queue.add(key)
+            self.queue.add(key, news=True)
 
     def left(self, key: Key) -> None:
         """Take in that an object left the view: finished by our own write, or deleted, or finished

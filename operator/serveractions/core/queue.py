@@ -5,6 +5,7 @@ claim and the record of an object no second worker can look at it.
 """
 
 import asyncio
+import itertools
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
@@ -18,13 +19,15 @@ class KeyedQueue(Generic[K]):
 
     A key is in it at most once, with its earliest due time. Adding a key that is being worked on
     makes it due again when the work is done. The event loop keeps the times; a key that has become
-    due wakes one worker, not all of them.
+    due wakes one worker, not all of them. Keys that were added as news go before the others.
     """
 
     def __init__(self) -> None:
         self._due: dict[K, float] = {}
         self._timers: dict[K, asyncio.TimerHandle] = {}
-        self._ready: asyncio.Queue[K] = asyncio.Queue()
+        self._news: set[K] = set()
+        self._ready: asyncio.PriorityQueue[tuple[bool, int, K]] = asyncio.PriorityQueue()
+        self._places = itertools.count()
         self._working: set[K] = set()
         self._idle = asyncio.Event()
         self._closed = False
@@ -37,22 +40,36 @@ class KeyedQueue(Generic[K]):
         """How many keys are being worked on."""
         return len(self._working)
 
-    def add(self, key: K, delay: float = 0.0) -> None:
-        """Make `key` due in `delay` seconds, or earlier if it already is."""
+    def add(self, key: K, delay: float = 0.0, *, news: bool = False) -> None:
+        """Make `key` due in `delay` seconds, or earlier if it already is.
+
+        Args:
+            key: What waits.
+            delay: Seconds.
+            news: Whether it goes before those that are due and are none. What has ended must not
+                stand behind a thousand that are still to begin.
+        """
         loop = asyncio.get_running_loop()
-        due = loop.time() + delay
-        if self._closed or due >= self._due.get(key, NEVER):
+        due, known = loop.time() + delay, self._due.get(key, NEVER)
+        if self._closed:
             return
-        self.discard(key)
-        self._due[key] = due
-        if delay > 0:
-            self._timers[key] = loop.call_at(due, self._ripen, key)
-        else:
-            self._ripen(key)
+        if due < known:
+            news = news or key in self._news
+            self.discard(key)
+            self._due[key] = due
+            if delay > 0:
+                self._timers[key] = loop.call_at(due, self._ripen, key)
+        elif not news or key in self._news:
+            return
+        if news:
+            self._news.add(key)
+        if self._due[key] <= loop.time():
+            self._ripen(key)  # also one that stands in the line: now further in front
 
     def discard(self, key: K) -> None:
         """Forget that `key` is due; work under way goes on."""
         self._due.pop(key, None)
+        self._news.discard(key)
         timer = self._timers.pop(key, None)
         if timer is not None:
             timer.cancel()
@@ -61,10 +78,11 @@ class KeyedQueue(Generic[K]):
         """Return the next due key; the caller must call `done` with it."""
         loop = asyncio.get_running_loop()
         while True:
-            key = await self._ready.get()
+            _, _, key = await self._ready.get()
             # What was discarded or put off since, or is at work again, is still in the line.
             if self._due.get(key, NEVER) <= loop.time() and key not in self._working:
                 del self._due[key]
+                self._news.discard(key)
                 self._working.add(key)
                 return key
 
@@ -74,7 +92,7 @@ class KeyedQueue(Generic[K]):
         if not self._working:
             self._idle.set()
         if key in self._due and key not in self._timers:  # it became due meanwhile
-            self._ready.put_nowait(key)
+            self._stand(key)
 
     def overdue(self) -> float:
         """Return for how long the longest waiting key has been due, in seconds; 0 when none is."""
@@ -100,4 +118,7 @@ class KeyedQueue(Generic[K]):
         # A timer may fire a clock tick early.
         self._due[key] = min(self._due[key], asyncio.get_running_loop().time())
         if key not in self._working:
-            self._ready.put_nowait(key)
+            self._stand(key)
+
+    def _stand(self, key: K) -> None:
+        self._ready.put_nowait((key not in self._news, next(self._places), key))

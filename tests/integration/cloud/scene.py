@@ -56,6 +56,13 @@ class Scene:
         cloud = self.others.enter_context(self.world.another_cloud(name, PACE))
         return Scene(self.world, cloud, name, self.others)
 
+    def apart(self, name: str) -> "Scene":
+        """Go on with a Secret of one's own to the same cloud: its objects are looked at one by one,
+        while those of a Secret that many plays use are followed by lists.
+        """
+        self.world.create_secret(name, {"clouds.yaml": self.cloud.clouds_yaml()})
+        return Scene(self.world, self.cloud, name, self.others)
+
     def user(self, name: str) -> Client:
         """Return another user of the cloud; the operator itself is `admin`."""
         with self._lock:

@@ -39,7 +39,7 @@ def _before_its_confirm(scene: Scene, server: str, fault: str, match: dict[str, 
     stops it there.
     """
     scene.hold("finish_migration", server)
-    scene.begin(COLD, server).reaches("Running")
+    scene.apart(f"before-the-confirm-{server}").begin(COLD, server).reaches("Running")
     # While Nova is at work, the operator reads the migrations once and then the server alone.
     scene.until(lambda: scene.looks("os-migrations", server) >= 2, "a first look")
     stopped = scene.cloud.fault(

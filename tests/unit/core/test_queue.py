@@ -40,6 +40,42 @@ async def test_keys_of_one_moment_come_in_the_order_in_which_they_were_added() -
     assert await drained(queue, 3) == ["c", "a", "b"]
 
 
+async def test_news_go_before_what_stood_in_the_line_already() -> None:
+    queue = KeyedQueue[str]()
+    for key in "abc":
+        queue.add(key)
+    queue.add("c", news=True)
+    queue.add("d", news=True)
+
+    assert await drained(queue, 4) == ["c", "d", "a", "b"]
+    assert await nothing_comes(queue)
+
+
+async def test_news_of_a_key_at_work_go_first_when_the_work_is_done_and_only_once() -> None:
+    queue = KeyedQueue[str]()
+    queue.add("a")
+    assert await queue.get() == "a"
+    queue.add("b")
+    queue.add("a", news=True)
+    queue.add("a", news=True)
+    queue.done("a")
+
+    assert await drained(queue, 2) == ["a", "b"]
+    queue.add("c")
+    queue.add("a")
+    assert await drained(queue, 2) == ["c", "a"], "it is none any more"
+
+
+async def test_news_of_a_key_that_was_put_off_do_not_wait_for_its_time() -> None:
+    queue = KeyedQueue[str]()
+    queue.add("a", 30)
+    queue.add("b")
+    queue.add("a", news=True)
+
+    assert await drained(queue, 2) == ["a", "b"]
+    assert await nothing_comes(queue)
+
+
 async def test_a_key_is_in_it_once_with_its_earliest_time() -> None:
     queue = KeyedQueue[str]()
     for delay in (30, 5, 60):
