@@ -21,6 +21,7 @@ from serveractions.cloud import addresses
 from serveractions.config import Config
 from serveractions.handlers import WatchEndedError
 from serveractions.kube.cluster import UnsuitableClusterError
+from serveractions.kube.shard import ShardError, parse_shard
 
 PREFIX = "SERVERACTIONS_"
 UNSUITABLE = 2
@@ -70,6 +71,10 @@ def load(environment: Mapping[str, str], flags: Mapping[str, Any]) -> Config:
             addresses.parse(url)
         except addresses.AddressError as why:
             sys.exit(f"allowed_urls: {url!r}: {why}")
+    try:
+        parse_shard(config.shard, identity=config.identity)
+    except ShardError as error:
+        sys.exit(f"shard: {error}")
     return config
 
 

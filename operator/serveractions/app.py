@@ -33,6 +33,8 @@ from serveractions.kube.lease import SlotLeases
 from serveractions.kube.lease_record import KubeLeases
 from serveractions.kube.pulse import WatchPulse
 from serveractions.kube.secrets import KubeSecrets
+from serveractions.kube.shard import parse_shard
+from serveractions.kube.slot import slot_of
 from serveractions.kube.status import KubeObjects
 from serveractions.metrics import Metrics
 
@@ -156,6 +158,8 @@ class Operator:
             slots=config.slots,
             duration=config.lease_duration,
             renew=config.lease_renew,
+            shard=parse_shard(config.shard, identity=config.identity),
+            busy=lambda slot: slot in {slot_of(id_, config.slots) for id_ in engine.acting_on()},
         )
         events = KubeEvents(api=api, clock=clock, instance=leases.identity)
         engine = Engine(

@@ -23,6 +23,14 @@ class Config:
     """Into how many parts the servers are divided, each with one Lease. Change it only with all
     processes stopped.
     """
+    shard: str = ""
+    """Which part of the slots this process strives to hold, as `i/n` with i from 0, or `auto/n` in
+    a StatefulSet, where i is the number at the end of the pod's name. Empty for all of them: one
+    process works and the others stand by. Set it, with n processes, when one is not enough. What
+    nobody holds is taken over by any process, after a Lease's duration and one renewal more, and
+    given back to the process whose part it is. A pod whose number is n or above only stands by. To
+    change n, change it for one process after the other.
+    """
     lease_duration: float = 30.0
     """How long a Lease holds without renewal: the wait before another process takes over from a
     killed one.

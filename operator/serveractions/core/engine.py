@@ -189,6 +189,19 @@ class Engine:
             await asyncio.sleep(self._timing.sweep_interval)
             await self._sweep.run_once()
 
+    def acting_on(self) -> frozenset[str]:
+        """Return the servers of whose objects a step is under way: between a claim and its record,
+        perhaps.
+        """
+        entries = (self.inbox.get(key) for key in self.inbox.queue.at_work)
+        known = (
+            entry.resource.status.server or entry.resource.spec.server_ref
+            for entry in entries
+            if entry is not None
+        )
+        held = map(self.order.server_of, self.inbox.queue.at_work)
+        return frozenset(filter(None, (*(each.id for each in known), *held)))
+
     def start(self) -> None:
         """Begin to work."""
         self.workers.start()

@@ -40,6 +40,11 @@ class KeyedQueue(Generic[K]):
         """How many keys are being worked on."""
         return len(self._working)
 
+    @property
+    def at_work(self) -> frozenset[K]:
+        """The keys that are being worked on."""
+        return frozenset(self._working)
+
     def add(self, key: K, delay: float = 0.0, *, news: bool = False) -> None:
         """Make `key` due in `delay` seconds, or earlier if it already is.
 

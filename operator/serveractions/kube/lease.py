@@ -15,6 +15,12 @@ Leases are also where it shows that etcd was set back to an earlier snapshot: th
 only ever grow. Watches do not tell: they wait in silence for a version that was there already. So
 the slots are renewed in turn and not all at once: hardly anything can happen between two of these
 writes, and what is set back to before one of them shows at the next.
+
+Where the slots are divided into shards, a process takes those of its own shard as soon as they are
+free, and those of others only after nobody has for a while (hot standby). When a process finds a
+slot of its own shard with another one that is alive, it asks for it, by an annotation on the Lease;
+the holder gives it up, if it is not of its own shard too, once no step of an object of it is under
+way. Nothing depends on that for safety: giving up is the same release as at the end of a process.
 """
 
 import asyncio
@@ -27,6 +33,7 @@ from dataclasses import replace
 from serveractions.core.errors import ApiUnavailable, Conflict, ObjectGone, WaitError
 from serveractions.core.ports import Clock
 from serveractions.kube.lease_record import LeaseStore, Record
+from serveractions.kube.shard import Shard
 from serveractions.kube.slot import Slot, slot_of
 
 log = logging.getLogger(__name__)
@@ -39,6 +46,7 @@ RELEASED = 1.0
 
 OnGain = Callable[[frozenset[int]], Awaitable[None]]
 OnSetBack = Callable[[], None]
+Busy = Callable[[int], bool]
 
 
 class SlotLeases:
@@ -56,6 +64,8 @@ class SlotLeases:
         duration: float,
         renew: float,
         wanted: Collection[int] | None = None,
+        shard: Shard | None = None,
+        busy: Busy = lambda _slot: False,
     ) -> None:
         """Set up without sending anything.
 
@@ -72,6 +82,9 @@ class SlotLeases:
             duration: Seconds for which a renewal holds.
             renew: Seconds between renewals.
             wanted: The slots to hold, all by default.
+            shard: Which of them are this process's own; all by default.
+            busy: Says whether a step of an object of a slot is under way: such a slot is not given
+                to another process yet.
         """
         self._store = store
         self._clock = clock
@@ -82,9 +95,12 @@ class SlotLeases:
         self._count = slots
         self._duration = duration
         self._period = renew
+        shard = shard or Shard()
         self._slots = {
-            index: Slot(index) for index in (range(slots) if wanted is None else sorted(wanted))
+            index: Slot(index, own=shard.owns(index))
+            for index in (range(slots) if wanted is None else sorted(wanted))
         }
+        self._busy = busy
         self._gained = asyncio.Event()
         self._closing = asyncio.Event()
 
@@ -100,8 +116,13 @@ class SlotLeases:
 
     @property
     def settled(self) -> bool:
-        """Whether every slot was looked at: held, or known to be another process's."""
-        return all(slot.active or slot.record is not None for slot in self._slots.values())
+        """Whether every slot was looked at: held, or known to be another process's, or to be left
+        to another shard for now.
+        """
+        return all(
+            slot.active or slot.record is not None or (slot.looked and not slot.own)
+            for slot in self._slots.values()
+        )
 
     def remaining(self, server_id: str) -> float:
         """Seconds for which this process still holds the server's slot; not above 0: not held."""
@@ -170,7 +191,7 @@ class SlotLeases:
                 self._gained.set()
 
     def _remaining(self, slot: Slot) -> float:
-        if self._closing.is_set() or slot.hold is None or not slot.active:
+        if self._closing.is_set() or slot.leaving or slot.hold is None or not slot.active:
             return 0.0
         return slot.hold + self._duration - self._clock.boottime()
 
@@ -200,6 +221,15 @@ class SlotLeases:
     async def _renew(self, slot: Slot) -> bool:
         if slot.hold is None or slot.record is None:  # never: it was just checked
             return False
+        slot.leaving = slot.leaving or (bool(slot.record.asked_for) and not slot.own)
+        if slot.leaving and not self._busy(slot.index):
+            log.info(
+                "a slot is given to the process whose shard it is",
+                extra={"lease": slot.name, "to": slot.record.asked_for},
+            )
+            await self._hand_back(slot)
+            slot.due = self._clock.boottime() + self._period
+            return False
         start, until = self._clock.boottime(), slot.hold + self._duration
         try:
             slot.record = await self._write(slot, replace(slot.record, renewed=self._clock.now()))
@@ -211,6 +241,8 @@ class SlotLeases:
                 self._lose(slot, "another process took it")
             return False
         slot.hold, slot.due = start, self._turn(slot, start)
+        if slot.leaving:
+            slot.due = min(slot.due, start + self._period * RETRY_SHARE)
         if self._clock.boottime() < until:
             return False
         # The answer came after the old bound: for a moment nothing was held, so what is there must
@@ -224,7 +256,8 @@ class SlotLeases:
         now = self._clock.boottime()
         free_at = self._free_at(slot)
         if free_at > now:
-            slot.due = min(free_at, now + self._period)
+            asked = await self._ask_for(slot)
+            slot.due = min(free_at, now + self._period * (RETRY_SHARE if asked else 1.0))
             return False
         wall = self._clock.now()
         old = slot.record
@@ -247,6 +280,26 @@ class SlotLeases:
         slot.epoch += 1
         return True
 
+    async def _ask_for(self, slot: Slot) -> bool:
+        """Ask the holder of a slot of our own shard for it, once; return whether that stands.
+
+        Only one that was seen alive: a dead one's Lease has to stay as it is, for it is from its
+        last change on that others wait until they may take it.
+        """
+        record = slot.record
+        if not slot.own or not slot.renewing or record is None:
+            return False
+        if record.asked_for:
+            return record.asked_for == self._identity
+        try:
+            slot.record = await self._store.replace(
+                slot.name, replace(record, asked_for=self._identity)
+            )
+        except (Conflict, ObjectGone):
+            return False  # it was renewed just now: the next look comes soon enough
+        slot.seen = self._clock.boottime()
+        return True
+
     async def _write(self, slot: Slot, record: Record, *, create: bool = False) -> Record:
         """Write the record, and know afterwards whether the answer is missing."""
         slot.uncertain, known = True, self._newest
@@ -266,14 +319,8 @@ class SlotLeases:
 
     def _look(self, slot: Slot, record: Record | None) -> None:
         """Take in what was read; called after the answer, so that `seen` is never too early."""
-        before = slot.record.version if slot.record else None
-        after = record.version if record else None
-        if before and after and before[0] == after[0] and int(after[1]) < int(before[1]):
+        if slot.look(record, self._clock.boottime()):
             self._on_set_back()
-        if before != after:
-            slot.seen = self._clock.boottime()
-        slot.existed = slot.existed or record is not None
-        slot.record = record
 
     def _turn(self, slot: Slot, start: float) -> float:
         """Return when a slot is renewed that was written at `start`: at its own moment of each
@@ -284,39 +331,45 @@ class SlotLeases:
 
     def _free_at(self, slot: Slot) -> float:
         """Return from when on the slot may be taken, if its record does not change before."""
-        if slot.record is None:
-            return slot.seen + self._duration if slot.existed else 0.0
-        if slot.record.holder in ("", self._identity):
-            # Our own name without a hold: it expired, or the answer to an acquisition was lost.
-            # Nobody else signs so.
-            return 0.0
-        return slot.seen + max(self._duration, slot.record.duration)
+        free_at = slot.expires_at(self._identity, self._duration)
+        if slot.own:
+            return free_at
+        # Whose shard it is comes first: it may just be starting again.
+        return max(free_at, slot.seen + self._duration + self._period)
 
     def _lose(self, slot: Slot, why: str) -> None:
         if slot.hold is None:
             return
-        slot.hold, slot.active = None, False
+        slot.hold, slot.active, slot.leaving = None, False, False
         slot.epoch += 1
         log.warning("a slot is not held any more: %s", why, extra={"lease": slot.name})
 
     async def _give_back(self, slot: Slot) -> None:
         async with slot.lock:
-            slot.hold, slot.active = None, False
-            slot.epoch += 1
-            # One that expired is given back too: if somebody has taken it, this meets a conflict.
-            if slot.record is None or slot.record.holder != self._identity:
-                return
-            if slot.uncertain:
-                log.info(
-                    "a Lease was not given back and will expire: its last renewal had no answer",
-                    extra={"lease": slot.name},
-                )
-                return
-            released = replace(slot.record, holder="", duration=RELEASED, renewed=self._clock.now())
-            try:
-                await self._store.replace(slot.name, released)
-            except (Conflict, ObjectGone, ApiUnavailable) as error:
-                log.info(
-                    "a Lease was not given back and will expire",
-                    extra={"lease": slot.name, "error": str(error)},
-                )
+            await self._hand_back(slot)
+
+    async def _hand_back(self, slot: Slot) -> None:
+        """Release a slot whose lock the caller has."""
+        slot.hold, slot.active, slot.leaving = None, False, False
+        slot.epoch += 1
+        # One that expired is given back too: if somebody has taken it, this meets a conflict.
+        if slot.record is None or slot.record.holder != self._identity:
+            return
+        if slot.uncertain:
+            log.info(
+                "a Lease was not given back and will expire: its last renewal had no answer",
+                extra={"lease": slot.name},
+            )
+            return
+        released = replace(
+            slot.record, holder="", duration=RELEASED, renewed=self._clock.now(), asked_for=""
+        )
+        try:
+            slot.record = await self._store.replace(slot.name, released)
+        except (Conflict, ObjectGone, ApiUnavailable) as error:
+            log.info(
+                "a Lease was not given back and will expire",
+                extra={"lease": slot.name, "error": str(error)},
+            )
+            return
+        slot.seen = self._clock.boottime()

@@ -9,8 +9,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
+from serveractions.api.kinds import GROUP
 from serveractions.core.errors import ApiUnavailable, ObjectGone, StatusRefused
 from serveractions.kube.client import Api, Json
+
+ASKED_FOR = f"{GROUP}/asked-for-by"
+"""The annotation by which the process whose shard a slot is asks its holder for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +28,7 @@ class Record:
         transitions: How often it changed hands.
         acquired: When its holder got it, on the holder's clock.
         renewed: When its holder renewed it, on the holder's clock.
+        asked_for: Who has asked the holder for it; empty for nobody.
     """
 
     version: tuple[str, str] = ("", "")
@@ -32,6 +37,7 @@ class Record:
     transitions: int = 0
     acquired: datetime | None = None
     renewed: datetime | None = None
+    asked_for: str = ""
 
 
 class LeaseStore(Protocol):
@@ -97,14 +103,17 @@ class KubeLeases:
             spec["acquireTime"] = micro_time(record.acquired)
         if record.renewed is not None:
             spec["renewTime"] = micro_time(record.renewed)
+        metadata: Json = {
+            "name": name,
+            "namespace": self._namespace,
+            "labels": {"app.kubernetes.io/name": "serveractions"},
+        }
+        if record.asked_for:
+            metadata["annotations"] = {ASKED_FOR: record.asked_for}
         return {
             "apiVersion": "coordination.k8s.io/v1",
             "kind": "Lease",
-            "metadata": {
-                "name": name,
-                "namespace": self._namespace,
-                "labels": {"app.kubernetes.io/name": "serveractions"},
-            },
+            "metadata": metadata,
             "spec": spec,
         }
 
@@ -123,6 +132,7 @@ def _decode(answer: Json) -> Record:
         transitions=spec.get("leaseTransitions") or 0,
         acquired=_moment(spec.get("acquireTime")),
         renewed=_moment(spec.get("renewTime")),
+        asked_for=(metadata.get("annotations") or {}).get(ASKED_FOR) or "",
     )
 
 

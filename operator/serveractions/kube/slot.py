@@ -29,6 +29,11 @@ class Slot:
         uncertain: A write is under way or had no answer.
         failing: Whether the last attempt had no answer, so that an outage is logged once.
         due: When to look after it next.
+        own: Whether it is of this process's shard.
+        looked: Whether it was looked at.
+        renewing: Whether its present holder was seen renewing it: it is alive.
+        leaving: Whether it is about to be given to the process whose shard it is: nothing new is
+            begun in it.
     """
 
     index: int
@@ -42,9 +47,42 @@ class Slot:
     uncertain: bool = False
     failing: bool = False
     due: float = 0.0
+    own: bool = True
+    looked: bool = False
+    renewing: bool = False
+    leaving: bool = False
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
     def name(self) -> str:
         """Of its Lease."""
         return f"serveractions-slot-{self.index}"
+
+    def look(self, record: Record | None, now: float) -> bool:
+        """Take in the record as it was read; return whether it is older than what was known."""
+        before = self.record.version if self.record else None
+        after = record.version if record else None
+        older = bool(before and after and before[0] == after[0] and int(after[1]) < int(before[1]))
+        if before != after or not self.looked:
+            self.seen = now
+        if before != after and self.record is not None and record is not None:
+            self.renewing = record.holder == self.record.holder != ""
+        self.looked = True
+        self.existed = self.existed or record is not None
+        self.record = record
+        return older
+
+    def expires_at(self, identity: str, duration: float) -> float:
+        """Return when the last one who may hold the slot holds it no more, if nothing is written.
+
+        Args:
+            identity: Of the process that asks.
+            duration: Seconds for which its own Leases hold.
+        """
+        if self.record is None:
+            return self.seen + duration if self.existed else 0.0
+        if self.record.holder in ("", identity):
+            # Our own name without a hold: it expired, or the answer to an acquisition was lost.
+            # Nobody else signs so.
+            return 0.0
+        return self.seen + max(duration, self.record.duration)
