@@ -24,6 +24,7 @@ from serveractions.core.engine import Engine, Ports, Timing
 from serveractions.core.errors import ApiUnavailable
 from serveractions.core.inbox import Inbox
 from serveractions.core.issue import Bounds
+from serveractions.core.rooms import Limits
 from serveractions.handlers import WatchEndedError
 from serveractions.health import Health, at_most
 from serveractions.kube import cluster
@@ -288,6 +289,13 @@ def _timing(config: Config) -> Timing:
         sweep_interval=config.sweep_interval,
         relist_interval=config.relist_interval,
         argocd_instance_label=config.argocd_instance_label,
+        limits=Limits(
+            per_second=config.actions_per_second,
+            in_flight=config.actions_in_flight,
+            per_source=config.live_migrations_per_source,
+            per_destination=config.live_migrations_per_destination,
+            processes=parse_shard(config.shard, identity=config.identity).count,
+        ),
     )
 
 

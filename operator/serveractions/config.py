@@ -43,6 +43,28 @@ class Config:
     """Reads under way at once in one cloud. Raise it for a big cloud, lower it to spare a small
     one.
     """
+    actions_per_second: float = 0.0
+    """How many actions are begun in a second in one cloud (an endpoint and region), 0 for any
+    number. Set it where Nova's API or its message queue suffers from a burst; 0.2 is one in five
+    seconds. Of several processes each sees only a little later what the others begin.
+    """
+    actions_in_flight: int = 0
+    """How many actions may be in flight at once in one cloud, 0 for any number: sent and not over,
+    except for what awaits a decision. Set it to what the cloud can do at once, so that the rest
+    waits here, in order of age, where it can be cancelled, and not in Nova. Objects of all
+    processes count; each process keeps the order among its own. A ServerStateReset is never held
+    up, and does not count: here and in what follows.
+    """
+    live_migrations_per_source: int = 0
+    """How many live migrations may leave one host at once, 0 for any number. Nova itself runs few
+    at a time (its `max_concurrent_live_migrations`, 1 by default) and queues the rest on the host:
+    set it to that number or a little more when whole hosts are emptied.
+    """
+    live_migrations_per_destination: int = 0
+    """How many live migrations may go to one host at once, 0 for any number. Set it where many
+    objects name the same host. Where Nova chooses the host nothing is held up, but such migrations
+    count from when it is known.
+    """
     post_deadline: float = 60.0
     """The longest that one action request may take. changePassword blocks until the guest has
     answered.

@@ -28,6 +28,7 @@ from serveractions.api.status import Status
 from serveractions.core.engine import Engine, Ports, Timing
 from serveractions.core.inbox import Inbox
 from serveractions.core.issue import Bounds
+from serveractions.core.rooms import Limits
 
 BOUNDS = Bounds(claim_bound=30.0, post_deadline=60.0, proxy_lifetime=60.0, recovery_deadline=3600.0)
 RETRY = 5.0
@@ -78,6 +79,7 @@ class Process:
                 progress_interval=PROGRESS,
                 sweep_interval=60.0,
                 relist_interval=300.0,
+                limits=world.limits,
             ),
             workers=4,
         )
@@ -128,6 +130,7 @@ class World:
         self.nova = Nova(self.clock.now)
         self.leases = LeaseBoard()
         self.bounds = BOUNDS
+        self.limits = Limits()
         self.vault = Vault(
             accounts={("default", "openstack"): Account()},
             passwords={("default", "web-1-password", "password"): "s3cret"},

@@ -60,6 +60,7 @@ class Reason(StrEnum):
     TRANSIENT_ERROR = "TransientError"
     WAITING_FOR_SECRET = "WaitingForSecret"  # noqa: S105 - a reason, not a secret
     SERVER_BUSY = "ServerBusy"
+    LIMIT_REACHED = "LimitReached"
     AWAITING_DECISION = "AwaitingDecision"
     RECOVERING = "Recovering"
     SUCCEEDED = "Succeeded"

@@ -17,12 +17,14 @@ from serveractions.core.inbox import Inbox
 from serveractions.core.issue import Bounds, Issuer
 from serveractions.core.ledger import Ledger
 from serveractions.core.lifecycle import Lifecycle
-from serveractions.core.order import ServerOrder
+from serveractions.core.line import Line
+from serveractions.core.order import ServerOrder, place_of
 from serveractions.core.ports import Clock, Clouds, Events, Leases, Objects, Poller
 from serveractions.core.precedents import Precedents
 from serveractions.core.prepare import Preparation
 from serveractions.core.recorder import Recorder
 from serveractions.core.recover import Recovery
+from serveractions.core.rooms import NO_LIMITS, Limits
 from serveractions.core.steering import Steering
 from serveractions.core.sweep import Sweep
 from serveractions.core.waiting import Waiting
@@ -53,6 +55,7 @@ class Timing:
     sweep_interval: float
     relist_interval: float
     argocd_instance_label: bool = False
+    limits: Limits = NO_LIMITS
 
 
 class Engine:
@@ -72,12 +75,14 @@ class Engine:
         self._timing = timing
         clock, bounds = ports.clock, timing.bounds
         ledger = Ledger()
+        line = Line(timing.limits, wake=lambda key: inbox.queue.add(key, news=True))
         self.recorder = Recorder(
             objects=ports.objects,
             inbox=inbox,
             order=self.order,
             events=ports.events,
             ledger=ledger,
+            line=line,
         )
         issuer = Issuer(leases=ports.leases, clock=clock, bounds=bounds)
         evidence = Evidence(clouds=ports.clouds, objects=ports.objects, ledger=ledger)
@@ -100,9 +105,11 @@ class Engine:
             recovery=recovery,
             recorder=self.recorder,
             order=self.order,
+            line=line,
             leases=ports.leases,
             clock=clock,
             retry_interval=timing.retry_interval,
+            progress_interval=timing.progress_interval,
         )
         self._steering = Steering(
             clouds=ports.clouds,
@@ -131,6 +138,7 @@ class Engine:
             leases=ports.leases,
             events=ports.events,
             ledger=ledger,
+            line=line,
             clock=clock,
             bounds=bounds,
         )
@@ -162,7 +170,8 @@ class Engine:
         Raises:
             ApiUnavailable: They could not be listed; nothing may be decided yet.
         """
-        for resource in await self._ports.objects.unfinished():
+        # The oldest first: that is the order in which they get a place where there are limits.
+        for resource in sorted(await self._ports.objects.unfinished(), key=place_of):
             self.seen(resource)
         self.inbox.look_at_all()
 

@@ -92,8 +92,8 @@ class Inbox:
         return self._entries.get(key)
 
     def look_at_all(self) -> None:
-        """Have everything that is known looked at again."""
-        for key in self._entries:
+        """Have everything that is known looked at again, the oldest first."""
+        for key, _ in sorted(self._entries.items(), key=lambda each: each[1].resource.created):
             self.queue.add(key)
 
     def seen(self, resource: Resource) -> None:

@@ -17,6 +17,7 @@ from serveractions.core.following import Following
 from serveractions.core.inbox import Entry, Inbox
 from serveractions.core.issue import Bounds
 from serveractions.core.ledger import Ledger
+from serveractions.core.line import Line
 from serveractions.core.order import ServerOrder
 from serveractions.core.ports import Clock, Events, Leases, Poller
 from serveractions.core.recorder import Recorder
@@ -51,6 +52,7 @@ class Lifecycle:
         leases: Leases,
         events: Events,
         ledger: Ledger,
+        line: Line,
         clock: Clock,
         bounds: Bounds,
     ) -> None:
@@ -64,6 +66,7 @@ class Lifecycle:
         self._leases = leases
         self._events = events
         self._ledger = ledger
+        self._line = line
         self._clock = clock
         self._bounds = bounds
 
@@ -129,6 +132,8 @@ class Lifecycle:
             return None
         self._hold_if_in_flight(entry.resource)
         if not self._ours(entry.resource):
+            self._line.step_out(entry.resource.key)
+            self._poller.forget(entry.resource.key)
             return LEASE_DELAY
         if phase.waiting:
             return await self._waiting.step(entry)
@@ -215,5 +220,6 @@ class Lifecycle:
 
     def _hold_if_in_flight(self, resource: Resource) -> None:
         status = resource.status
+        self._line.note(resource)
         if status.phase.in_flight and status.server is not None:
             self._order.hold(resource.key, status.server.id)

@@ -21,7 +21,8 @@ class Place(NamedTuple):
     key: Key
 
 
-def _place(resource: Resource) -> Place:
+def place_of(resource: Resource) -> Place:
+    """Return the place that an object has by its age and name."""
     return Place(resource.created, resource.namespace, resource.name, resource.key)
 
 
@@ -42,7 +43,7 @@ class ServerOrder:
         for key in self._holders.get(server_id, {}):
             if key != resource.key and (exclusive or key.kind == resource.key.kind):
                 return key
-        mine = _place(resource)
+        mine = place_of(resource)
         older = [
             place
             for place in self._queues.get(server_id, {}).values()
@@ -53,7 +54,7 @@ class ServerOrder:
     def stand(self, resource: Resource, server_id: str) -> None:
         """Put the object into the queue of the server that its credentials have just seen."""
         self.leave(resource.key)
-        self._queues.setdefault(server_id, {})[resource.key] = _place(resource)
+        self._queues.setdefault(server_id, {})[resource.key] = place_of(resource)
         self._server[resource.key] = server_id
 
     def hold(self, key: Key, server_id: str) -> None:

@@ -15,6 +15,7 @@ from serveractions.api.status import Reason, Status
 from serveractions.core.errors import ApiUnavailable, Conflict, StatusRefused
 from serveractions.core.inbox import Inbox
 from serveractions.core.ledger import Ledger
+from serveractions.core.line import Line
 from serveractions.core.order import ServerOrder
 from serveractions.core.ports import Events, Mark, Objects
 from serveractions.core.transitions import NORMAL_REASONS
@@ -37,17 +38,19 @@ class Recorder:
         order: ServerOrder,
         events: Events,
         ledger: Ledger,
+        line: Line,
     ) -> None:
         self._objects = objects
         self._inbox = inbox
         self._order = order
         self._events = events
         self._ledger = ledger
+        self._line = line
 
     async def mark(self, resource: Resource, mark: Mark) -> Resource:
         """Write the mark onto the object."""
         stored = await self._objects.mark(resource, mark)
-        self._inbox.remember(stored)
+        self._remember(stored)
         return stored
 
     def sent(self, resource: Resource, request_id: str | None) -> None:
@@ -64,7 +67,7 @@ class Recorder:
             return resource
         stored = await self._objects.write_status(resource, status)
         self._ledger.note(stored)
-        self._inbox.remember(stored)
+        self._remember(stored)
         self._tell(resource, stored)
         if stored.status.phase.finished:
             self.release(stored.key)
@@ -112,14 +115,14 @@ class Recorder:
             # A read is never older than what was known when it began: etcd was set back.
             log.warning("%s was set back by whoever restored etcd", key)
             self._inbox.set_back(resource)
-        else:
-            self._inbox.remember(resource)
+        self._remember(resource)
         return resource
 
     def release(self, key: Key) -> None:
         """Free the server of an object that is over, and wake those that wait for it."""
         server_id = self._order.server_of(key)
         self._order.leave(key)
+        self._line.leave(key)
         if server_id is not None:
             self.wake(server_id)
 
@@ -145,6 +148,12 @@ class Recorder:
             except ApiUnavailable:
                 await asyncio.sleep(delay)
                 delay = min(delay * 2, LONGEST_DELAY)
+
+    def _remember(self, stored: Resource) -> None:
+        self._inbox.remember(stored)
+        entry = self._inbox.get(stored.key)
+        if entry is not None and not entry.gone:
+            self._line.note(entry.resource)
 
     def _tell(self, before: Resource, after: Resource) -> None:
         old, new = before.status, after.status

@@ -17,6 +17,7 @@ NORMAL_REASONS = frozenset(
         Reason.PROGRESSING,
         Reason.SUSPENDED,
         Reason.SERVER_BUSY,
+        Reason.LIMIT_REACHED,
         Reason.AWAITING_DECISION,
         Reason.SUCCEEDED,
         Reason.CANCELLED,

@@ -12,12 +12,14 @@ from serveractions.api.status import Phase, Reason, ServerStatus, Status
 from serveractions.core import marks, timing, transitions, unsent
 from serveractions.core.attempt import Attempt
 from serveractions.core.inbox import Entry
+from serveractions.core.line import Line
 from serveractions.core.order import ServerOrder
 from serveractions.core.ports import Clock, Leases, Mark
 from serveractions.core.precedents import Precedents
 from serveractions.core.prepare import Ended, Held, Preparation, Prepared, Seen
 from serveractions.core.recorder import Recorder
 from serveractions.core.recover import Recovery, unknown
+from serveractions.core.rooms import NEAR, Blocked, rooms_of
 
 log = logging.getLogger(__name__)
 
@@ -39,9 +41,11 @@ class Waiting:
         recovery: Recovery,
         recorder: Recorder,
         order: ServerOrder,
+        line: Line,
         leases: Leases,
         clock: Clock,
         retry_interval: float,
+        progress_interval: float,
     ) -> None:
         self._preparation = preparation
         self._precedents = precedents
@@ -49,9 +53,11 @@ class Waiting:
         self._recovery = recovery
         self._recorder = recorder
         self._order = order
+        self._line = line
         self._leases = leases
         self._clock = clock
         self._retry_interval = retry_interval
+        self._progress_interval = progress_interval
         self.stopping = False
         """Set when the process is about to end: nothing is claimed any more."""
 
@@ -59,6 +65,15 @@ class Waiting:
         """Look at the object once; return in how many seconds to look again, None when an event
         will tell.
         """
+        key = entry.resource.key
+        called = self._line.has_place(key)
+        try:
+            return await self._step(entry)
+        finally:
+            if called:
+                self._line.settle(key)
+
+    async def _step(self, entry: Entry) -> float | None:
         resource = entry.resource
         if resource.deleting:
             self._recorder.release(resource.key)
@@ -68,6 +83,8 @@ class Waiting:
         if ended := unsent.over(resource, self._clock.now()):
             await self._end(resource, *ended)
             return None
+        if (blocked := self._line.blocked(resource.key)) and not resource.spec.suspend:
+            return await self._stay(entry, blocked, None)
         seen = await self._preparation.look(resource)
         match seen:
             case Ended(reason, message):
@@ -107,7 +124,26 @@ class Waiting:
             return self._retry_interval
         if busy := self._not_our_turn(resource, action, server.id):
             return await self._hold(entry, busy, seen)
-        return await self._prepare(entry, action, seen)
+        rooms = rooms_of(resource, seen.cloud.identity, server.place)
+        if blocked := self._line.take(resource, rooms):
+            # After a restart Nova's records need not be looked through for all of a long line.
+            known = resource.status.reason == Reason.LIMIT_REACHED
+            return await self._stay(entry, blocked, None if known else seen)
+        try:
+            return await self._prepare(entry, action, seen)
+        finally:
+            self._line.settle(resource.key)
+
+    async def _stay(self, entry: Entry, blocked: Blocked, seen: Seen | None) -> float:
+        """Say which place in the line the object has, where that is worth a write."""
+        status, now = entry.resource.status, self._clock.boottime()
+        message = status.message or ""
+        if status.reason != Reason.LIMIT_REACHED or (
+            now - entry.memory.written >= self._progress_interval and blocked.news_after(message)
+        ):
+            message, entry.memory.written = blocked.message, now
+        delay = await self._hold(entry, Held(Reason.LIMIT_REACHED, message), seen)
+        return min(delay, self._progress_interval) if blocked.before < NEAR else delay
 
     async def _prepare(self, entry: Entry, action: Action, seen: Seen) -> float | None:
         """Read what an intent needs; it is this object's turn, as far as was known before."""
