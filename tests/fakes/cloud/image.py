@@ -11,6 +11,8 @@ from fakes.cloud.state import Cloud
 
 MAX_LIMIT = 1000
 _NOT_FILTERS = frozenset({"limit", "marker", "sort", "sort_key", "sort_dir"})
+_OF_MANY = frozenset({"id", "name", "status", "container_format", "disk_format"})
+"""Fields that may be asked for as `in:one,other` (glance/api/v2/images.py)."""
 
 
 class Images:
@@ -75,7 +77,13 @@ class Images:
 
 def _fits(one: Image, query: Mapping[str, str]) -> bool:
     seen = views.image(one)
-    return all(seen.get(key) == query[key] for key in query if key not in _NOT_FILTERS)
+    return all(
+        seen.get(key) in query[key].removeprefix("in:").split(",")
+        if key in _OF_MANY and query[key].startswith("in:")
+        else seen.get(key) == query[key]
+        for key in query
+        if key not in _NOT_FILTERS
+    )
 
 
 def no_token(request: web.Request) -> web.Response:
