@@ -117,6 +117,8 @@ class LeaseBoard:
         self._holder: str | None = None
         self.since = 0.0
         self.until = float("inf")
+        self.renewing = True
+        """Whether others see the holder renew it."""
 
     @property
     def holder(self) -> str | None:
@@ -144,6 +146,10 @@ class FakeLeases:
         if self._board.holder != self._identity:
             return 0.0
         return self._board.until - self._boottime()
+
+    def elsewhere(self, server_id: str) -> bool:
+        other = self._board.holder not in (None, self._identity)
+        return other and self._board.renewing and self._board.until > self._boottime()
 
     def held_for(self, server_id: str) -> float:
         return self._boottime() - self._board.since if self.remaining(server_id) > 0 else 0.0

@@ -212,11 +212,20 @@ class Lifecycle:
         self._recorder.release(entry.resource.key)
 
     def _ours(self, resource: Resource) -> bool:
-        """Whether this process acts for the object's server; where only its name is known, any
-        process may look.
+        """Whether this process takes steps of the object.
+
+        It acts for a server whose Lease it holds; where only a name is known, any process may look.
+        What was accepted is followed without a Lease, too, unless another process is seen to be
+        alive: after a crash the Lease of the dead one has to expire, and an end should not wait for
+        that. Every write is a compare-and-set, and follow-ups need the Lease themselves.
         """
         known = resource.status.server or resource.spec.server_ref
-        return known.id is None or self._leases.remaining(known.id) > 0
+        if known.id is None or self._leases.remaining(known.id) > 0:
+            return True
+        phase = resource.status.phase
+        return (
+            phase.in_flight and phase is not Phase.ISSUING and not self._leases.elsewhere(known.id)
+        )
 
     def _hold_if_in_flight(self, resource: Resource) -> None:
         status = resource.status

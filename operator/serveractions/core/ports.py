@@ -112,6 +112,10 @@ class Leases(Protocol):
         """
         ...
 
+    def elsewhere(self, server_id: str) -> bool:
+        """Whether another process holds the server's slot and was seen to renew it."""
+        ...
+
     def held_for(self, server_id: str) -> float:
         """Seconds since this process gained the server's slot and kept it without a gap; 0 when it
         is not held.

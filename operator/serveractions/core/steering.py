@@ -100,12 +100,13 @@ class Steering:
         Returns:
             The object with the follow-up recorded, or what it waits for, or why it ends.
         """
-        if (lost := _lost(status, order)) is not None:
-            return await self._find(resource, status, order, lost)
-        if settled := self._already(status, order):
-            return settled
         server_id = status.server.id if status.server else ""
-        if self.stopping or self._leases.remaining(server_id) <= 0:
+        held = self._leases.remaining(server_id) > 0
+        if (lost := _lost(status, order)) is not None and held:
+            return await self._find(resource, status, order, lost)
+        if lost is None and (settled := self._already(status, order)):
+            return settled
+        if self.stopping or not held:
             return Running(f"{order} waits for the operator process that acts for this server")
         look = await self._look(resource, status, order)
         if isinstance(look, Running):

@@ -129,6 +129,14 @@ class SlotLeases:
         slot = self._slots.get(slot_of(server_id, self._count))
         return 0.0 if slot is None else self._remaining(slot)
 
+    def elsewhere(self, server_id: str) -> bool:
+        """Whether another process holds the server's slot and was seen to renew it."""
+        slot = self._slots.get(slot_of(server_id, self._count))
+        if slot is None:
+            return True
+        expires = slot.expires_at(self._identity, self._duration)
+        return slot.hold is None and slot.renewing and self._clock.boottime() < expires
+
     def held_for(self, server_id: str) -> float:
         """Seconds since this process gained the server's slot; 0 when it is not held."""
         slot = self._slots.get(slot_of(server_id, self._count))

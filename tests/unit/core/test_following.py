@@ -207,3 +207,42 @@ async def test_an_end_that_the_watch_tells_before_its_write_is_answered_is_forgo
 
     assert len(process.engine.inbox) == 0
     assert process.poller.following == {}
+
+
+async def test_an_end_is_told_before_the_lease_of_a_dead_process_has_expired(world: World) -> None:
+    first = await world.process()
+    key = world.create("ServerLiveMigration")
+    await world.until_phase(key, Phase.RUNNING)
+    await first.bury()
+    world.leases.renewing = False
+
+    second = await world.process("second")
+    world.leases.holder = "first"
+    status = await world.until_finished(key)
+
+    assert status.phase is Phase.SUCCEEDED
+    assert world.leases.holder == "first"
+    assert second.faults.calls.count("cloud.send") == 0
+
+
+async def test_what_another_living_process_follows_is_not_followed_twice(world: World) -> None:
+    await world.process()
+    key = world.create("ServerMigration", confirmation="Manual")
+    await world.until_phase(key, Phase.AWAITING_DECISION)
+    second = await world.process("second")
+    world.leases.holder = "first"
+    before = second.faults.calls.count("poller.follow")
+    await asyncio.sleep(60)
+    assert second.faults.calls.count("poller.follow") == before
+
+
+async def test_without_the_lease_nothing_is_sent_for_what_is_followed(world: World) -> None:
+    await world.process()
+    key = world.create("ServerMigration", confirmation="Manual")
+    await world.until_phase(key, Phase.AWAITING_DECISION)
+    world.leases.holder, world.leases.renewing = "another", False
+    world.store.edit(key, decision="Confirm")
+    await asyncio.sleep(60)
+
+    assert world.sent(key, "confirmResize") == 0
+    assert "waits for the operator process" in (world.status(key).message or "")

@@ -192,6 +192,33 @@ async def test_a_renewal_that_a_follower_sees_starts_its_wait_anew(world: World)
     assert holder.remaining(SERVER) == DURATION
 
 
+async def test_a_holder_is_taken_for_alive_once_it_was_seen_to_renew_and_no_longer_than_that(
+    world: World,
+) -> None:
+    holder, follower = world.process(), world.process()
+    await settle(holder)
+    await settle(follower)
+    assert not follower.elsewhere(SERVER), "it may be dead since long ago"
+    world.clock.time += RENEW
+    await settle(holder)
+    await settle(follower)
+    assert follower.elsewhere(SERVER)
+    assert not holder.elsewhere(SERVER)
+    world.clock.time += DURATION
+    assert not follower.elsewhere(SERVER)
+
+
+async def test_a_slot_that_was_given_back_is_nobodys(world: World) -> None:
+    holder, follower = world.process(), world.process()
+    await settle(holder)
+    await follower.round()
+    world.clock.time += RENEW
+    await settle(holder)
+    await holder.release()
+    await follower.round()
+    assert not follower.elsewhere(SERVER)
+
+
 async def test_a_holder_that_lost_its_slot_learns_it_at_the_next_renewal(world: World) -> None:
     holder, follower = world.process(), world.process()
     await settle(holder)
