@@ -110,7 +110,8 @@ def test_a_microversion_is_read_from_either_header(headers: dict[str, str], vers
     [
         ("/identity/v3/auth/tokens", "identity"),
         ("/compute/v2.1/", "discovery"),
-        ("/compute/v2.1/servers/detail", "servers"),
+        ("/compute/v2.1/servers/detail", "server-lists"),
+        (f"/compute/v2.1/servers/{SERVER}", "servers"),
         (f"/compute/v2.1/servers/{SERVER}/action", "action"),
         (f"/compute/v2.1/servers/{SERVER}/migrations/7", "server-migrations"),
         (f"/image/v2/images/{SERVER}", "images"),
