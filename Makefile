@@ -5,14 +5,16 @@ BIN    := $(VENV)/bin
 LOCK   := tests/requirements.txt
 STAMP  := $(VENV)/.installed
 CORE   := $(addprefix tests/unit/,actions api core)
-TOOLS  := $(addprefix tests/unit/,chaos fake_cloud local_stack)
+TOOLS  := $(addprefix tests/unit/,chaos fake_cloud local_stack scale)
 FAULTS := $(addprefix tests/integration/,cloud core hostile kube_faults)
+SCALE  := tests/scale/requirements.txt
+BENCH  := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/serveractions/bench-$(firstword $(shell cksum $(SCALE)))
 
 export PYTHONPATH := operator:deploy/local
 # Compiled files make the second run of the tests half as long; some machines switch them off.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help venv build demo test lint types layers unit core edges tools contract integration faults cluster e2e chaos crds clean
+.PHONY: help venv build demo test lint types layers unit core edges tools contract integration faults cluster e2e chaos bench crds clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -77,6 +79,15 @@ e2e: venv  ## each action on a real kube-apiserver and a real Nova
 chaos: venv build  ## long runs with faults: what breaks, dies and comes back, on real servers
 	@$(BIN)/python -m pytest -s tests/chaos
 	@PROPERTIES=thorough $(BIN)/python -m pytest tests/integration/hostile
+
+$(BENCH)/.installed: $(SCALE)
+	@echo "installing the packages of the benchmark, once"
+	@$(PYTHON) -m venv $(BENCH)
+	@$(BENCH)/bin/python -m pip install --quiet --require-hashes -r $(SCALE)
+	@touch $@
+
+bench: $(BENCH)/.installed  ## what the operator costs, beside what people use today (BENCH_SIZES=1,10 for less)
+	@PYTHONPATH=$(PYTHONPATH):tests $(BENCH)/bin/python -m scale
 
 crds: venv  ## render crds/ from the Python types
 	@$(BIN)/python -m serveractions.api.crd

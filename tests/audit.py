@@ -14,6 +14,8 @@ import yaml
 
 from serveractions.api.kinds import GROUP
 
+NAIVE_GROUP = "naive.example.org"
+"""Of the operator that this one is compared with in `scale`."""
 WRITING = ["create", "update", "patch", "delete", "deletecollection"]
 POLICY = {
     "apiVersion": "audit.k8s.io/v1",
@@ -29,6 +31,11 @@ POLICY = {
                 {"group": "events.k8s.io"},
                 {"group": "coordination.k8s.io"},
             ],
+        },
+        {
+            "level": "Request",
+            "verbs": ["create", "update", "patch"],
+            "resources": [{"group": NAIVE_GROUP}],
         },
         {"level": "Metadata", "verbs": WRITING},
         {"level": "None"},
@@ -67,6 +74,14 @@ class Audit:
         """What the API server is started with."""
         return (f"--audit-policy-file={self._policy}", f"--audit-log-path={self._log}")
 
+    def position(self) -> int:
+        """Return where the log ends just now."""
+        return self._log.stat().st_size if self._log.exists() else 0
+
+    def since(self, position: int) -> Iterator[dict[str, Any]]:
+        """Yield all writes after a position, as the API server noted them."""
+        return self._events(position)
+
     def writes(self, *, user: str) -> list[Write]:
         """Return all writes of a user so far, in order; those under way are not there yet."""
         return [_write(event) for event in self._events() if event["user"]["username"] == user]
@@ -77,8 +92,9 @@ class Audit:
             if event.get("userAgent") == agent:
                 yield event
 
-    def _events(self) -> Iterator[dict[str, Any]]:
+    def _events(self, position: int = 0) -> Iterator[dict[str, Any]]:
         with self._log.open() as log:
+            log.seek(position)
             for line in log:
                 if not line.endswith("\n"):
                     break  # it is just being written

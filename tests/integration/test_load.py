@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 import assembled
 from assembled import Assembled, Memory
+from event_loop import lag_histogram, quantile, since
 from local_stack.kubernetes import ControlPlane
 from serveractions.api.kinds import BY_NAME
 
@@ -73,18 +73,18 @@ def load(world: Assembled) -> Load:
     """Create all of them at once, and wait until all have ended."""
     names = [f"move-{number:03}" for number in range(MIGRATIONS)]
     servers = dict(zip(names, world.cloud.boot(*names), strict=True))
-    idle, before = world.operator.memory(), lag(world)
+    idle, before = world.operator.memory(), lag_histogram(world.operator)
     world.create(*(world.body(LIVE_MIGRATION, name, servers[name]) for name in names))
     world.until(
         lambda: phases(world) == {"Running": MIGRATIONS},
         seconds=90,
         what="acceptance of all migrations",
     )
-    begun = lag(world)
+    begun = lag_histogram(world.operator)
     scheduled = world.operator.scheduled()
     settled = memory_after(world, SETTLING_ROUNDS)
     later = memory_after(world, MORE_ROUNDS)
-    flown, in_flight = lag(world), phases(world)
+    flown, in_flight = lag_histogram(world.operator), phases(world)
     ran, waited = (
         after - before for after, before in zip(world.operator.scheduled(), scheduled, strict=True)
     )
@@ -100,8 +100,8 @@ def load(world: Assembled) -> Load:
         settled=settled,
         later=later,
         end=world.operator.memory(),
-        lag=quantile(difference(flown, begun), SHARE),
-        lag_at_start=quantile(difference(begun, before), SHARE),
+        lag=quantile(since(begun, flown), SHARE),
+        lag_at_start=quantile(since(before, begun), SHARE),
         share=ran / (ran + waited),
         requests=counts["requests"],
     )
@@ -159,33 +159,6 @@ def memory_after(world: Assembled, rounds: int) -> Memory:
     wanted = asked() + rounds
     world.until(lambda: asked() >= wanted, seconds=60, what=f"{rounds} rounds")
     return world.operator.memory()
-
-
-def lag(world: Assembled) -> dict[float, float]:
-    """Return the histogram of the event loop's lag: how many were at most so late."""
-    return {
-        float(sample.labels["le"]): sample.value
-        for family in text_string_to_metric_families(world.operator.metrics())
-        for sample in family.samples
-        if sample.name == "serveractions_event_loop_lag_seconds_bucket"
-    }
-
-
-def difference(now: dict[float, float], before: dict[float, float]) -> dict[float, float]:
-    return {bound: now[bound] - before[bound] for bound in now}
-
-
-def quantile(buckets: dict[float, float], share: float) -> float:
-    """Return a quantile of a histogram, between two bounds as Prometheus reckons it."""
-    wanted = share * max(buckets.values())
-    lower, below = 0.0, 0.0
-    for bound in sorted(buckets):
-        if buckets[bound] >= wanted:
-            if bound == float("inf"):
-                return bound
-            return lower + (bound - lower) * (wanted - below) / max(buckets[bound] - below, 1e-9)
-        lower, below = bound, buckets[bound]
-    return float("inf")
 
 
 def _table(seen: Load) -> str:

@@ -171,6 +171,7 @@ def _list(call: Call, path: str, view: Callable[[Call, Any], Any]) -> web.Respon
         found = [one for one in found if one.status == status]
     found = since(call, found, lambda one: one.updated)
     shown, links = page(call, found, path, lambda one: one.id, lost="marker [{}] not found")
+    call.entry.rows = len(shown)
     body: dict[str, Any] = {"servers": [view(call, one) for one in shown]}
     if links:
         body["servers_links"] = links

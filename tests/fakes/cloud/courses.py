@@ -113,7 +113,7 @@ def breaks(cloud: Cloud, server: Server, error: DriverError) -> None:
 
 def moves(cloud: Cloud, migration: Migration, status: str) -> None:
     """Write a migration's status."""
-    migration.status, migration.updated = status, cloud.now
+    migration.status, migration.updated, migration.moved = status, cloud.now, cloud.time
 
 
 def _end(cloud: Cloud, action: Action, name: str, *, error: str | None = None) -> None:

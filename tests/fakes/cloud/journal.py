@@ -56,6 +56,8 @@ class Entry:
     spoilt: bool = False
     """The status was sent, but what followed is not what the cloud says, or broke off."""
     answered: float | None = None
+    rows: int = 0
+    """Of a list: servers or migrations in the answer."""
     fault: str | None = None
     """The kind of fault that it met."""
     fault_id: int | None = None

@@ -39,6 +39,7 @@ async def every(call: Call) -> web.Response:
     known(call, *_FILTERS, *_PAGES)
     found = since(call, found, lambda one: one.updated)
     shown, links = page(call, found[::-1], "os-migrations", lambda one: one.uuid)
+    call.entry.rows = len(shown)
     body: dict[str, Any] = {"migrations": [views.migration(call, one) for one in shown]}
     if links:
         body["migrations_links"] = links

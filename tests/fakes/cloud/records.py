@@ -123,6 +123,8 @@ class Migration:
     born: datetime
     updated: datetime | None = None
     """None until it is changed for the first time."""
+    moved: datetime | None = None
+    """The same as `updated` in true time, and not in whole seconds."""
     began: datetime | None = None
     """When the transfer of memory did, in true time."""
     wish: str | None = None

@@ -91,6 +91,20 @@ class FakeCloud:
         """Let something happen to the cloud: see `world_events`."""
         self._ask("POST", "world", {"event": event, **parameters})
 
+    def add_users(self, *names: str, project: str = "demo", role: str = "admin") -> None:
+        """Make accounts; `clouds_yaml` tells their passwords."""
+        self._ask("POST", "users", {"names": names, "project": project, "role": role})
+
+    def add_foreigners(self, servers: int, *, changes_per_minute: int = 0) -> None:
+        """Fill the cloud with servers of somebody else."""
+        order = {"servers": servers, "changes_per_minute": changes_per_minute}
+        self._ask("POST", "foreigners", order)
+
+    def ledger(self) -> dict[str, list[dict[str, Any]]]:
+        """Return all that Nova and Glance have on record, and all writes."""
+        records: dict[str, list[dict[str, Any]]] = self._ask("GET", "ledger").json()
+        return records
+
     @property
     def driver(self) -> Control:
         """Slows the hypervisors down, breaks them and watches them, as with the real Nova."""

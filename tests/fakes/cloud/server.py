@@ -19,7 +19,7 @@ from typing import Any
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
-from fakes.cloud import control, ledger, wire
+from fakes.cloud import control, ledger, population, wire
 from fakes.cloud.call import ENTRY
 from fakes.cloud.compute import Compute
 from fakes.cloud.doors import Doors
@@ -78,6 +78,7 @@ def application(
         made.router, cloud=cloud, identity=identity, journal=journal, faults=faults, doors=doors
     )
     ledger.add_routes(made.router, cloud, journal)
+    population.add_routes(made.router, cloud)
     made.on_cleanup.append(seam.forget)
     return made
 
