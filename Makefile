@@ -14,7 +14,7 @@ export PYTHONPATH := operator:deploy/local
 # Compiled files make the second run of the tests half as long; some machines switch them off.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help venv build demo test lint types layers unit core edges tools contract integration faults cluster e2e chaos bench crds clean
+.PHONY: help venv build demo test lint types layers unit core edges tools contract integration faults cluster e2e chaos bench crds pages clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -91,6 +91,9 @@ bench: $(BENCH)/.installed  ## what the operator costs, beside what people use t
 
 crds: venv  ## render crds/ from the Python types
 	@$(BIN)/python -m serveractions.api.crd
+
+pages: venv  ## render deploy/kinds/, a page for each kind, from the Python types
+	@$(BIN)/python -m serveractions.manual.pages
 
 clean:  ## remove the environment and caches in the checkout (built tools stay cached)
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import reasons_given
 import secrecy
 from audit import Audit
 from local_stack import stack
@@ -35,3 +36,4 @@ def kubernetes(audit: Audit) -> Iterator[ControlPlane]:
     ) as running:
         yield running.kubernetes
         secrecy.check(running.kubernetes, audit)
+        reasons_given.check(audit)

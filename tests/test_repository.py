@@ -14,10 +14,12 @@ import yaml
 from serveractions.api import crd
 from serveractions.api.conditions import TRUTH, ConditionType
 from serveractions.api.kinds import API_VERSION, BY_NAME, KINDS, Kind
+from serveractions.api.reasons import ADVICE
 from serveractions.api.spec import MUTABLE, ActionSpec
 from serveractions.api.status import Phase, Reason, Status
 from serveractions.cloud.credentials import read_clouds
 from serveractions.config import Config
+from serveractions.manual import pages
 
 ROOT = Path(__file__).parents[1]
 SAMPLES = ROOT / "deploy" / "samples"
@@ -53,6 +55,15 @@ def test_operator_is_a_source_root_and_never_a_package() -> None:
 
 def test_the_crds_are_what_the_types_say() -> None:
     assert crd.main(["--check", "--directory", str(ROOT / "crds")]) == 0, "run `make crds`"
+
+
+def test_the_pages_about_the_kinds_are_what_the_types_say() -> None:
+    assert (
+        pages.main(
+            ["--check", "--samples", str(SAMPLES), "--directory", str(ROOT / "deploy" / "kinds")]
+        )
+        == 0
+    ), "run `make pages`"
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
@@ -150,6 +161,14 @@ class TestReadme:
     def test_lists_every_reason_once(self) -> None:
         listed = [row[0].strip("`") for row in rows_of("Reasons")]
         assert sorted(listed) == sorted(Reason)
+
+    def test_gives_the_advice_on_each_reason_that_the_types_give(self) -> None:
+        for name, advice in rows_of("Reasons"):
+            reason = Reason(name.strip("`"))
+            if reason is Reason.OUTCOME_UNKNOWN:  # there is a section to point to
+                assert advice.startswith(f"{ADVICE[reason]}, see [")
+            else:
+                assert advice == ADVICE[reason]
 
     def test_has_the_truth_table_of_the_conditions(self) -> None:
         section = section_of("Phases and conditions")

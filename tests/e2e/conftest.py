@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import reasons_given
 import secrecy
 from audit import Audit
 from e2e.runner import Runner
@@ -34,6 +35,7 @@ def world(
             yield made
             made.stop_operator()
             secrecy.check(running.kubernetes, audit, passwords=running.openstack.passwords)
+            reasons_given.check(audit)
         finally:
             if request.session.testsfailed:
                 kept = tmp_path_factory.mktemp("e2e") / "logs"

@@ -1,0 +1,45 @@
+"""Holds every status that an operator wrote in a whole test run to what the pages say of reasons.
+
+The pages tell which reason goes with which phase, and which kind can give it. That is a claim about
+all of the code, so all that the tests make the code do is the proof.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from audit import Audit
+from secrecy import AGENT
+from serveractions.api.kinds import KINDS, Kind
+from serveractions.manual.facts import reasons_of
+
+_BY_PLURAL = {kind.plural: kind for kind in KINDS}
+
+
+def check(audit: Audit) -> None:
+    """Raise AssertionError where a status has a phase and a reason that no page has."""
+    given = Counter(_given(audit))
+    unknown = {
+        f"{kind} {phase} {reason}": times
+        for (kind, phase, reason), times in given.items()
+        if phase not in {str(each) for each in _reasons(kind).get(reason, ())}
+    }
+    pairs = {pair[1:] for pair in given}
+    print(f"\nreasons: {sum(given.values())} statuses with {len(pairs)} pairs of phase and reason")  # noqa: T201
+    assert not unknown, f"correct api/reasons.py or manual/facts.py: {unknown}"
+
+
+def _reasons(kind: Kind) -> dict[str, Any]:
+    return {str(reason): phases for reason, phases in reasons_of(kind).items()}
+
+
+def _given(audit: Audit) -> Iterator[tuple[Kind, str, str]]:
+    """Yield kind, phase and reason of each status that the API server took."""
+    for event in audit.events(agent=AGENT):
+        target = event.get("objectRef") or {}
+        status = (event.get("requestObject") or {}).get("status") or {}
+        if target.get("subresource") != "status" or "conditions" not in status:
+            continue
+        for condition in status["conditions"]:
+            if condition["type"] == "Ready":
+                yield _BY_PLURAL[target["resource"]], status["phase"], condition["reason"]
