@@ -119,6 +119,14 @@ _METADATA_KEY = "[-a-zA-Z0-9_:. ]{1,255}"
 _RESERVED_KEYS = ("image_type", "backup_type", "instance_uuid", "user_id", "base_image_ref")
 _RESERVED_PREFIX = "serveractions."
 
+
+def _without_nulls(value: Any) -> Any:
+    """Do as the API server does, which drops a key whose value is null."""
+    if isinstance(value, dict):
+        return {key: inner for key, inner in value.items() if inner is not None}
+    return value
+
+
 Metadata = Annotated[
     dict[str, Annotated[str, Field(max_length=255)]],
     Field(max_length=64),
@@ -140,6 +148,7 @@ Metadata = Annotated[
             not any(key in _RESERVED_KEYS or key.startswith(_RESERVED_PREFIX) for key in metadata)
         ),
     ),
+    BeforeValidator(_without_nulls),
 ]
 """Image properties: Nova's bounds for keys and values, without the keys that Nova or the
 operator uses."""

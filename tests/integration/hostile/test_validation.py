@@ -28,6 +28,7 @@ from serveractions.api.resource import Resource, parse
 from serveractions.api.status import Status
 from serveractions.kube.client import Api
 from serveractions.kube.status import KubeObjects
+from serveractions.manual.judging import judge
 
 ACCEPTED, INVALID, BAD = 201, 422, 400
 Spec = dict[str, Any]
@@ -124,6 +125,30 @@ def _any(name: str) -> SearchStrategy[Any]:
     return OF_TYPE[name] | OF_TYPE[name] | LIKE | generated.junk
 
 
+names = texts | edges | st.sampled_from(["one", "one.two", "one-", "One", "a" * 63, "a" * 64])
+pairs = st.dictionaries(names | st.sampled_from(["a/b", "a.b/C", "a/b/c"]), names, max_size=2)
+extras = st.dictionaries(
+    st.sampled_from(["hots", "Host", "not_after", "status", "spce"]), generated.junk, max_size=1
+)
+"""Fields that nobody has, most of the time none."""
+
+
+@st.composite
+def bodies(draw: st.DrawFn) -> tuple[Kind, dict[str, Any]]:
+    """Return a whole object with something wrong in it, perhaps."""
+    kind, spec = draw(cases)
+    metadata = {"name": draw(st.just("generated") | names)}
+    for field in draw(st.sets(st.sampled_from(["labels", "annotations"]), max_size=1)):
+        metadata[field] = draw(pairs | LIKE)
+    where = draw(st.integers(0, 5))
+    body = {"apiVersion": API_VERSION, "kind": kind.name, "metadata": metadata, "spec": spec}
+    if where == 0:
+        body |= draw(extras)
+    if where == 1:
+        body["spec"] |= draw(extras)
+    return kind, body
+
+
 cases = st.sampled_from(KINDS).flatmap(lambda kind: st.tuples(st.just(kind), specs(kind)))
 
 
@@ -138,15 +163,18 @@ class Server:
         self._session.headers["Authorization"] = f"Bearer {kubernetes.credentials.admin_token}"
 
     def would_create(self, kind: Kind, spec: Any) -> requests.Response:
-        path = f"/apis/{GROUP}/{VERSION}/namespaces/default/{kind.plural}"
         body = {
             "apiVersion": API_VERSION,
             "kind": kind.name,
             "metadata": {"name": "generated"},
             "spec": spec,
         }
-        # Unknown fields are dropped, as the types do: that kubectl warns of them is another matter.
-        query = {"dryRun": "All", "fieldValidation": "Ignore"}
+        # Unknown fields are dropped, as the types do: that kubectl has them refused comes below.
+        return self.would_take(kind, body, "Ignore")
+
+    def would_take(self, kind: Kind, body: Any, fields: str) -> requests.Response:
+        path = f"/apis/{GROUP}/{VERSION}/namespaces/default/{kind.plural}"
+        query = {"dryRun": "All", "fieldValidation": fields}
         return self._session.post(
             self._url + path,
             params=query,
@@ -188,6 +216,19 @@ def _valid(kind: Kind, spec: Any) -> bool:
     except ValidationError:
         return False
     return True
+
+
+@given(bodies())
+def test_what_kubectl_has_the_api_server_take_is_what_validate_calls_good(
+    server: Server, case: tuple[Kind, dict[str, Any]]
+) -> None:
+    kind, body = case
+    answer = server.would_take(kind, body, "Strict")
+    assert answer.status_code in (ACCEPTED, INVALID, BAD), answer.text
+    taken = answer.status_code == ACCEPTED
+    event(f"{kind}: {'taken' if taken else 'refused'}")
+    problems = judge(body).problems
+    assert taken == (not problems), (answer.text, problems)
 
 
 @pytest.fixture(scope="module")
