@@ -1,112 +1,69 @@
-"""The command line: reads arguments and the environment, and runs the operator.
+"""The command line: the first word names a command; without one the operator is run.
 
-The only place that reads the environment. Every setting of `config.Config` is a flag and a
-variable: `--lease-duration` and `SERVERACTIONS_LEASE_DURATION`.
+The commands are imported only when they are asked for: what answers a person at a prompt must not
+wait for the client libraries that the operator needs.
 """
 
 import argparse
-import asyncio
-import dataclasses
-import gc
-import logging
-import os
-import socket
 import sys
-from collections.abc import Mapping, Sequence
-from typing import Any, get_type_hints
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from types import MappingProxyType
 
-from serveractions import logs
-from serveractions.app import Operator, SetBackError
-from serveractions.cloud import addresses
-from serveractions.config import Config
-from serveractions.handlers import WatchEndedError
-from serveractions.kube.cluster import UnsuitableClusterError
-from serveractions.kube.shard import ShardError, parse_shard
+NO_SUCH = 2
+"""Exit code: there is no such command."""
 
-PREFIX = "SERVERACTIONS_"
-UNSUITABLE = 2
-"""Exit code: a person has to do something before the operator can run."""
-ANEW = 1
-"""Exit code: this process cannot go on; the next one can, or says what keeps it from that."""
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command.
+
+    Attributes:
+        module: Where its `add_arguments(parser)` and `run(options)` are.
+        about: What it does, for the list of commands.
+    """
+
+    module: str
+    about: str
+
+    def parser(self, name: str) -> argparse.ArgumentParser:
+        """Return the parser of its arguments."""
+        parser = argparse.ArgumentParser(prog=f"serveractions {name}")
+        import_module(self.module).add_arguments(parser)
+        return parser
+
+
+COMMANDS: MappingProxyType[str, Command] = MappingProxyType(
+    {
+        "explain": Command(
+            "serveractions.manual.explain", "tell what a kind is, or one of its fields"
+        ),
+        "validate": Command(
+            "serveractions.manual.validate", "say whether the API server would take a file"
+        ),
+    }
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the operator until it is told to stop; return the exit code."""
-    options = _parser().parse_args(arguments)
-    logs.configure(options.log_level)
-    config = load(os.environ, vars(options))
-    # What was imported lives as long as the process. Walking through it would hold the event loop
-    # up for 70 ms in each full collection (110,000 objects, most of them of client libraries).
-    gc.freeze()
-    try:
-        asyncio.run(_run(config, options.kubeconfig or os.environ.get("KUBECONFIG")))
-    except UnsuitableClusterError as error:
-        logging.getLogger(__name__).error("%s", error)  # noqa: TRY400 - it says what to do
-        return UNSUITABLE
-    except (SetBackError, WatchEndedError) as error:
-        logging.getLogger(__name__).error("%s", error)  # noqa: TRY400 - the rest was logged
-        return ANEW
-    return 0
+    """Run a command, or the operator; return the exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words or words[0].startswith("-"):
+        return int(import_module("serveractions.operate").main(words, commands=_list()))
+    name, *rest = words
+    command = COMMANDS.get(name)
+    if command is None:
+        sys.stderr.write(f"there is no command {name}. {_list()}")
+        return NO_SUCH
+    options = command.parser(name).parse_args(rest)
+    return int(import_module(command.module).run(options))
 
 
-def load(environment: Mapping[str, str], flags: Mapping[str, Any]) -> Config:
-    """Build the configuration: flags win over the environment, both over the defaults.
-
-    Raises:
-        SystemExit: A value cannot be read; the message names the setting.
-    """
-    values: dict[str, Any] = {}
-    types = get_type_hints(Config)
-    for field in dataclasses.fields(Config):
-        text = flags.get(field.name)
-        if text is None:
-            text = environment.get(PREFIX + field.name.upper())
-        if text is not None:
-            values[field.name] = _read(field.name, types[field.name], text)
-    values.setdefault("identity", socket.gethostname())
-    config = Config(**values)
-    for url in config.allowed_urls:
-        # A prefix that nothing can have would end all objects as InvalidConfiguration.
-        try:
-            addresses.parse(url)
-        except addresses.AddressError as why:
-            sys.exit(f"allowed_urls: {url!r}: {why}")
-    try:
-        parse_shard(config.shard, identity=config.identity)
-    except ShardError as error:
-        sys.exit(f"shard: {error}")
-    return config
-
-
-async def _run(config: Config, kubeconfig: str | None) -> None:
-    await Operator(config=config, kubeconfig=kubeconfig).run()
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="serveractions",
-        description="Sends OpenStack Nova's administrative server actions, each exactly once.",
-    )
-    parser.add_argument("--kubeconfig", help="default: KUBECONFIG, else the pod's own account")
-    parser.add_argument("--log-level", default=os.environ.get(PREFIX + "LOG_LEVEL", "info"))
-    for field in dataclasses.fields(Config):
-        flag = "--" + field.name.replace("_", "-")
-        parser.add_argument(flag, metavar="VALUE", help=f"default: {field.default!r}")
-    return parser
-
-
-def _read(name: str, wanted: Any, text: str) -> Any:
-    """Turn text into the type of a setting."""
-    try:
-        if wanted is bool:
-            return {"true": True, "false": False}[text.lower()]
-        if wanted in (int, float):
-            return wanted(text)
-    except (KeyError, ValueError):
-        sys.exit(f"{name}: {text!r} is not a {wanted.__name__}")
-    if wanted is str:
-        return text
-    return tuple(part.strip() for part in text.split(",") if part.strip())
+def _list() -> str:
+    """Return what the commands are, for the end of a help text."""
+    rows = "".join(f"  {name:12}{command.about}\n" for name, command in COMMANDS.items())
+    return f"Commands, each with --help:\n{rows}Without a command the operator is run.\n"
 
 
 if __name__ == "__main__":

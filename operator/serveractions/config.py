@@ -1,4 +1,4 @@
-"""All that an installation can set. Read once in `__main__`; nothing else looks at the
+"""All that an installation can set. Read once in `operate`; nothing else looks at the
 environment.
 """
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Literal
 
 from fakes import port_calls
-from serveractions import __main__ as operator
+from serveractions import operate as operator
 
 When = Literal["before", "after"]
 

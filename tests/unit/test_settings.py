@@ -2,8 +2,8 @@
 
 import pytest
 
-from serveractions.__main__ import load
 from serveractions.config import Config
+from serveractions.operate import load
 
 
 def test_flags_win_over_the_environment_and_both_over_the_defaults() -> None:
