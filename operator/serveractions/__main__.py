@@ -1,49 +1,13 @@
-"""The command line: the first word names a command; without one the operator is run.
+"""The command line: the first word names a command; without one the operator is run."""
 
-The commands are imported only when they are asked for: what answers a person at a prompt must not
-wait for the client libraries that the operator needs.
-"""
-
-import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from importlib import import_module
-from types import MappingProxyType
+
+from serveractions.commands import COMMANDS
 
 NO_SUCH = 2
 """Exit code: there is no such command."""
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """One command.
-
-    Attributes:
-        module: Where its `add_arguments(parser)` and `run(options)` are.
-        about: What it does, for the list of commands.
-    """
-
-    module: str
-    about: str
-
-    def parser(self, name: str) -> argparse.ArgumentParser:
-        """Return the parser of its arguments."""
-        parser = argparse.ArgumentParser(prog=f"serveractions {name}")
-        import_module(self.module).add_arguments(parser)
-        return parser
-
-
-COMMANDS: MappingProxyType[str, Command] = MappingProxyType(
-    {
-        "explain": Command(
-            "serveractions.manual.explain", "tell what a kind is, or one of its fields"
-        ),
-        "validate": Command(
-            "serveractions.manual.validate", "say whether the API server would take a file"
-        ),
-    }
-)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -56,8 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if command is None:
         sys.stderr.write(f"there is no command {name}. {_list()}")
         return NO_SUCH
-    options = command.parser(name).parse_args(rest)
-    return int(import_module(command.module).run(options))
+    return command.run(command.parser(name).parse_args(rest))
 
 
 def _list() -> str:

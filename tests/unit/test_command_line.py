@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from serveractions import __main__ as command_line
+from serveractions.commands import COMMANDS
 
 ROOT = Path(__file__).parents[2]
 
@@ -22,7 +23,7 @@ def test_a_word_that_is_no_command_is_answered_with_those_that_there_are(
     assert command_line.main(["explian"]) == command_line.NO_SUCH
     told = capsys.readouterr().err
     assert "there is no command explian" in told
-    for name, command in command_line.COMMANDS.items():
+    for name, command in COMMANDS.items():
         assert name in told
         assert command.about in told
 
@@ -36,10 +37,10 @@ def test_help_lists_the_operators_flags_and_the_commands(
     assert ended.value.code == 0
     told = capsys.readouterr().out
     assert "--lease-duration" in told
-    assert all(command.about in told for command in command_line.COMMANDS.values())
+    assert all(command.about in told for command in COMMANDS.values())
 
 
-@pytest.mark.parametrize("name", command_line.COMMANDS)
+@pytest.mark.parametrize("name", COMMANDS)
 def test_each_command_has_help_that_says_what_it_does(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -49,7 +50,7 @@ def test_each_command_has_help_that_says_what_it_does(
     assert ended.value.code == 0
     told = capsys.readouterr().out
     assert f"usage: serveractions {name}" in told
-    assert command_line.COMMANDS[name].parser(name).description
+    assert COMMANDS[name].parser(name).description
 
 
 def test_looking_something_up_loads_no_client_library() -> None:

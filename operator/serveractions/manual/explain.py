@@ -19,6 +19,8 @@ from serveractions.api.reasons import ADVICE
 from serveractions.manual.facts import phases_of, reasons_of
 from serveractions.manual.fields import Field, tree
 
+METAVAR = "KIND[.FIELD...]"
+"""What stands for the argument in its help."""
 UNKNOWN = 2
 """Exit code: there is no such kind or field."""
 _PLAIN_WIDTH = 100
@@ -37,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "what",
-        metavar="KIND[.FIELD...]",
+        metavar=METAVAR,
         help=f"a kind ({', '.join(kind.name for kind in KINDS)}), its short name, or a field of it",
     )
     parser.add_argument("--recursive", action="store_true", help="all fields at all depths")
@@ -68,7 +70,7 @@ def find(what: str) -> tuple[Kind, Field]:
         NothingToExplainError: There is none.
     """
     named, *path = what.split(".")
-    kind = _kinds().get(named.lower())
+    kind = next((kind for kind in KINDS if named.lower() in names(kind)), None)
     if kind is None:
         raise NothingToExplainError(
             f"there is no kind {named}{_perhaps(named, [kind.name for kind in KINDS])}: name one of"
@@ -87,12 +89,9 @@ def find(what: str) -> tuple[Kind, Field]:
     return kind, field
 
 
-def _kinds() -> dict[str, Kind]:
-    return {
-        name.lower(): kind
-        for kind in KINDS
-        for name in (kind.name, kind.singular, kind.plural, kind.short)
-    }
+def names(kind: Kind) -> frozenset[str]:
+    """Return what a kind may be called, in lower case."""
+    return frozenset({kind.name.lower(), kind.singular, kind.plural, kind.short})
 
 
 def _perhaps(word: str, known: Sequence[str]) -> str:

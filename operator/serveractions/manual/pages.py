@@ -61,6 +61,27 @@ def _contents() -> str:
             "|---|---|---|---|",
             *rows,
             "",
+            "## Without a cluster",
+            "",
+            *_prose(
+                "`explain` tells what is on these pages, and `validate` says whether the API server"
+                " would take a file: it is of one mind with `kubectl apply` on fields, bounds and"
+                " rules. It ends with 0 if all would be taken and with 2 otherwise, so it fits into"
+                " the check of a merge request. `-o json` is for programs."
+            ),
+            "",
+            "```console",
+            "$ serveractions explain slm",
+            "$ serveractions explain ServerBackup.spec.rotation",
+            "$ serveractions validate -f deploy/samples",
+            "$ source <(serveractions completion bash)",
+            "```",
+            "",
+            *_prose(
+                "`serveractions` is what the Python package installs; from a checkout it is"
+                " `PYTHONPATH=operator .venv/bin/python -m serveractions`."
+            ),
+            "",
         ]
     )
 

@@ -44,6 +44,8 @@ def test_a_kind_is_explained_with_all_that_can_be_written_in_it(kind) -> None:
 @pytest.mark.parametrize("kind", KINDS, ids=str)
 def test_every_field_at_every_depth_can_be_asked_for(kind) -> None:
     for field in tree(kind).below():
+        if field.path[0] == "status" and kind is not KINDS[0]:
+            continue  # that is the same for all
         text = " ".join(explained(".".join((kind.short, *field.path))).split())
 
         assert ".".join(field.path) in text
