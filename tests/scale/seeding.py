@@ -105,8 +105,9 @@ def put_in_flight(
         per_second: How many at most; None for as many as the cloud takes.
     """
     names = [f"fly-{number:05}" for number in range(count)]
-    servers = world.cloud.boot(*names)
     status = template.status
+    # The copies say, as the template does, that they left from there.
+    servers = world.cloud.boot(*names, host=status["intent"]["sourceHost"])
     with ThreadPoolExecutor(THREADS) as pool:
         admin = yaml.safe_load(world.cloud.clouds_yaml())["clouds"]["admin"]
         compute = openstack.connection.Connection(**admin).compute

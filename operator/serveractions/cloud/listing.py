@@ -32,7 +32,7 @@ SWEEP = 600.0
 """How often what the lists tell of is looked at by itself, for what they have missed."""
 MOST_PROGRESS = 4
 """Running live migrations whose progress is read in one round, each in its turn."""
-AT_A_TIME = 200
+AT_A_TIME = 50
 """Actions for which the news of a round are taken in without a pause."""
 YOUNG = 20.0
 """For so long an action is new: most that fail do so at once."""

@@ -22,8 +22,8 @@ from serveractions.kube.client import Api, Json
 
 log = logging.getLogger(__name__)
 
-PAGE = 500
-"""Objects in one page of a list."""
+PAGE = 100
+"""Objects in one page of a list: so few that the event loop is not held up while they are read."""
 
 
 class KubeObjects:
