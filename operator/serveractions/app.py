@@ -145,7 +145,8 @@ class Operator:
                 return
 
     async def _run(self, api: Api) -> None:
-        config, clock, inbox = self._config, SystemClock(), Inbox()
+        config, clock = self._config, SystemClock()
+        inbox = Inbox(width=config.workers_per_credentials)
         connections = Connections(
             config=config, secrets=KubeSecrets(api=api), count=self._metrics.count_request
         )

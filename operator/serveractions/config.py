@@ -37,8 +37,12 @@ class Config:
     """
     lease_renew: float = 10.0
     """How often Leases are renewed. Keep it at a third of the duration."""
-    workers: int = 32
+    workers: int = 128
     """Objects that are worked on at the same time. Raise it when many clouds are slow at once."""
+    workers_per_credentials: int = 32
+    """Of them, those that use the same cloud of the same Secret: a cloud that does not answer must
+    not take them all.
+    """
     cloud_threads: int = 8
     """Reads under way at once in one cloud. Raise it for a big cloud, lower it to spare a small
     one.

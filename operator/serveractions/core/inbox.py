@@ -80,8 +80,13 @@ class Entry:
 class Inbox:
     """The unfinished objects, and a queue of those that need a worker."""
 
-    def __init__(self) -> None:
-        self.queue: KeyedQueue[Key] = KeyedQueue()
+    def __init__(self, *, width: float = float("inf")) -> None:
+        """Know nothing yet.
+
+        Args:
+            width: How many objects that name the same credentials are worked on at the same time.
+        """
+        self.queue: KeyedQueue[Key] = KeyedQueue(lane=self._credentials, width=width)
         self._entries: dict[Key, Entry] = {}
 
     def __len__(self) -> int:
@@ -158,3 +163,11 @@ class Inbox:
         """Forget an object."""
         self._entries.pop(key, None)
         self.queue.discard(key)
+
+    def _credentials(self, key: Key) -> tuple[str, str, str] | None:
+        """Return whose credentials an object uses; an object that is unknown needs none."""
+        entry = self._entries.get(key)
+        if entry is None:
+            return None
+        ref = entry.resource.spec.cloud_credentials_ref
+        return (key.namespace, ref.secret_name, ref.cloud_name)

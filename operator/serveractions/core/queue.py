@@ -2,16 +2,28 @@
 
 The lifecycle's safety inside one process rests on the second half of that sentence: between the
 claim and the record of an object no second worker can look at it.
+
+Keys stand in lanes, and a lane has only so many workers at once: those who wait for a cloud that is
+dead leave workers for all others.
 """
 
 import asyncio
+import heapq
 import itertools
-from collections.abc import Hashable
+from collections import Counter
+from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
 
 NEVER = float("inf")
+_Place = tuple[bool, int]
+"""Of a key in the line: news before all else, then in the order in which they came."""
+
+
+def one_lane(_key: object) -> Hashable:
+    """Return the same lane for all keys."""
+    return None
 
 
 class KeyedQueue(Generic[K]):
@@ -20,15 +32,26 @@ class KeyedQueue(Generic[K]):
     A key is in it at most once, with its earliest due time. Adding a key that is being worked on
     makes it due again when the work is done. The event loop keeps the times; a key that has become
     due wakes one worker, not all of them. Keys that were added as news go before the others.
+
+    Args:
+        lane: Tells in which lane a key stands.
+        width: How many keys of one lane are worked on at the same time.
     """
 
-    def __init__(self) -> None:
+    def __init__(
+        self, *, lane: Callable[[K], Hashable] = one_lane, width: float = float("inf")
+    ) -> None:
+        self._lane = lane
+        self._width = width
         self._due: dict[K, float] = {}
         self._timers: dict[K, asyncio.TimerHandle] = {}
         self._news: set[K] = set()
-        self._ready: asyncio.PriorityQueue[tuple[bool, int, K]] = asyncio.PriorityQueue()
+        self._ready: asyncio.PriorityQueue[tuple[_Place, K, Hashable]] = asyncio.PriorityQueue()
+        # Those that were first in the line while their lane was full.
+        self._held: dict[Hashable, list[tuple[_Place, K, Hashable]]] = {}
         self._places = itertools.count()
-        self._working: set[K] = set()
+        self._working: dict[K, Hashable] = {}
+        self._busy: Counter[Hashable] = Counter()
         self._idle = asyncio.Event()
         self._closed = False
 
@@ -83,21 +106,30 @@ class KeyedQueue(Generic[K]):
         """Return the next due key; the caller must call `done` with it."""
         loop = asyncio.get_running_loop()
         while True:
-            _, _, key = await self._ready.get()
+            place, key, lane = await self._ready.get()
             # What was discarded or put off since, or is at work again, is still in the line.
-            if self._due.get(key, NEVER) <= loop.time() and key not in self._working:
+            if self._due.get(key, NEVER) > loop.time() or key in self._working:
+                self._let_in(lane)
+            elif self._busy[lane] >= self._width:
+                heapq.heappush(self._held.setdefault(lane, []), (place, key, lane))
+            else:
                 del self._due[key]
                 self._news.discard(key)
-                self._working.add(key)
+                self._working[key] = lane
+                self._busy[lane] += 1
                 return key
 
     def done(self, key: K) -> None:
         """Say that the work on `key` is over: it may be handed out again."""
-        self._working.discard(key)
+        lane = self._working.pop(key)
+        self._busy[lane] -= 1
+        if not self._busy[lane]:
+            del self._busy[lane]
         if not self._working:
             self._idle.set()
         if key in self._due and key not in self._timers:  # it became due meanwhile
             self._stand(key)
+        self._let_in(lane)
 
     def overdue(self) -> float:
         """Return for how long the longest waiting key has been due, in seconds; 0 when none is."""
@@ -126,4 +158,12 @@ class KeyedQueue(Generic[K]):
             self._stand(key)
 
     def _stand(self, key: K) -> None:
-        self._ready.put_nowait((key not in self._news, next(self._places), key))
+        place = (key not in self._news, next(self._places))
+        self._ready.put_nowait((place, key, self._lane(key)))
+
+    def _let_in(self, lane: Hashable) -> None:
+        """Put the first that was held back into the line again, with the place that it had."""
+        if held := self._held.get(lane):
+            self._ready.put_nowait(heapq.heappop(held))
+            if not held:
+                del self._held[lane]

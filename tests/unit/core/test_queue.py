@@ -214,3 +214,56 @@ async def test_a_worker_that_is_cancelled_as_a_key_comes_does_not_go_on_waiting(
     async with asyncio.timeout(10):
         await asyncio.wait([worker])
     assert worker.cancelled()
+
+
+def in_lanes(width: int) -> KeyedQueue[str]:
+    """Return a queue in which the first letter of a key is its lane."""
+    return KeyedQueue[str](lane=lambda key: key[0], width=width)
+
+
+async def test_a_full_lane_lets_the_others_pass() -> None:
+    queue = in_lanes(2)
+    for key in ("a1", "a2", "a3", "a4", "b1"):
+        queue.add(key)
+
+    assert [await queue.get() for _ in range(3)] == ["a1", "a2", "b1"]
+    assert await nothing_comes(queue)
+
+
+async def test_whoever_was_held_back_goes_in_its_order_as_places_become_free() -> None:
+    queue = in_lanes(1)
+    for key in ("a1", "a2", "a3"):
+        queue.add(key)
+    assert await queue.get() == "a1"
+    assert await nothing_comes(queue)
+    queue.add("a4", news=True)
+    queue.done("a1")
+
+    assert await drained(queue, 3) == ["a4", "a2", "a3"]
+
+
+async def test_what_was_forgotten_while_it_was_held_back_keeps_nobody_waiting() -> None:
+    known = {"a1": "a", "a2": "a", "a3": "a"}
+    queue = KeyedQueue[str](lane=known.get, width=1)
+    for key in known:
+        queue.add(key)
+    assert await queue.get() == "a1"
+    assert await nothing_comes(queue)
+    queue.discard("a2")
+    del known["a2"]
+    queue.done("a1")
+
+    assert await queue.get() == "a3"
+
+
+async def test_a_key_that_comes_again_while_its_lane_is_full_is_worked_on_once() -> None:
+    queue = in_lanes(1)
+    for key in ("a1", "a2"):
+        queue.add(key)
+    assert await queue.get() == "a1"
+    assert await nothing_comes(queue)
+    queue.add("a2", news=True)
+    queue.done("a1")
+
+    assert await drained(queue, 1) == ["a2"]
+    assert await nothing_comes(queue)
