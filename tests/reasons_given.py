@@ -34,12 +34,19 @@ def _reasons(kind: Kind) -> dict[str, Any]:
 
 
 def _given(audit: Audit) -> Iterator[tuple[Kind, str, str]]:
-    """Yield kind, phase and reason of each status that the API server took."""
+    """Yield kind, phase and reason of each status that the API server took.
+
+    A write holds what changed, so that it may give a reason anew and leave the phase.
+    """
+    phases: dict[tuple[str, ...], str] = {}
     for event in audit.events(agent=AGENT):
         target = event.get("objectRef") or {}
         status = (event.get("requestObject") or {}).get("status") or {}
-        if target.get("subresource") != "status" or "conditions" not in status:
+        refused = (event.get("responseStatus") or {}).get("code", 0) not in range(200, 300)
+        if target.get("subresource") != "status" or refused:
             continue
-        for condition in status["conditions"]:
+        name = (target["resource"], target.get("namespace", ""), target["name"])
+        phase = phases[name] = status.get("phase", phases.get(name, "Pending"))
+        for condition in status.get("conditions", ()):
             if condition["type"] == "Ready":
-                yield _BY_PLURAL[target["resource"]], status["phase"], condition["reason"]
+                yield _BY_PLURAL[target["resource"]], phase, condition["reason"]
