@@ -37,7 +37,7 @@ from serveractions.kube.secrets import KubeSecrets
 from serveractions.kube.shard import parse_shard
 from serveractions.kube.slot import slot_of
 from serveractions.kube.status import KubeObjects
-from serveractions.metrics import Metrics
+from serveractions.metrics import Metrics, Sources
 
 log = logging.getLogger(__name__)
 
@@ -173,6 +173,7 @@ class Operator:
                 clouds=connections,
                 poller=poller,
                 clock=clock,
+                telemetry=self._metrics,
             ),
             timing=_timing(config),
             workers=config.workers,
@@ -180,6 +181,18 @@ class Operator:
         pulse = WatchPulse(clock=asyncio.get_running_loop().time)
         logins = handlers.Logins(api.credentials, pulse)
         registry = handlers.build_registry(Watched(engine), logins)
+        self._metrics.show(
+            Sources(
+                unfinished=inbox.unfinished,
+                line=lambda: len(engine.line),
+                overdue=inbox.queue.overdue,
+                watch_silence=pulse.silence,
+                poll_age=poller.unseen,
+                circuits_open=connections.silent,
+                slots=config.slots,
+                leases_held=lambda: len(leases.held),
+            )
+        )
         health = self._health(inbox, leases, poller, api, pulse)
         port = await health.start(config.probe_address, config.probe_port)
         log.info("probes and metrics are served on %s:%s", config.probe_address, port)
@@ -263,8 +276,6 @@ class Operator:
             # A standby is ready too: it knows all Leases and would take them over.
             return None if leases.settled else "not every Lease has been looked at yet"
 
-        self._metrics.known.set_function(lambda: len(inbox))
-        self._metrics.watch_silence.set_function(pulse.silence)
         return Health(
             live={
                 "poller": at_most(STUCK, poller_idle, "no turn for {:.0f} s"),

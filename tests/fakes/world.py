@@ -28,6 +28,7 @@ from serveractions.api.status import Status
 from serveractions.core.engine import Engine, Ports, Timing
 from serveractions.core.inbox import Inbox
 from serveractions.core.issue import Bounds
+from serveractions.core.ports import Telemetry, Uncounted
 from serveractions.core.rooms import Limits
 
 BOUNDS = Bounds(claim_bound=30.0, post_deadline=60.0, proxy_lifetime=60.0, recovery_deadline=3600.0)
@@ -72,6 +73,7 @@ class Process:
                 clouds=FakeClouds(world.vault, world.nova, self.faults),
                 poller=self.poller,
                 clock=world.clock,
+                telemetry=world.telemetry,
             ),
             timing=Timing(
                 bounds=world.bounds,
@@ -131,6 +133,7 @@ class World:
         self.leases = LeaseBoard()
         self.bounds = BOUNDS
         self.limits = Limits()
+        self.telemetry: Telemetry = Uncounted()
         self.vault = Vault(
             accounts={("default", "openstack"): Account()},
             passwords={("default", "web-1-password", "password"): "s3cret"},

@@ -9,6 +9,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor
+from http import HTTPStatus
 from typing import TypeVar
 
 import requests
@@ -18,12 +19,10 @@ from openstack.exceptions import SDKException
 from serveractions.cloud import addresses, session
 from serveractions.cloud.answers import retry_after
 from serveractions.cloud.circuit import Circuit
+from serveractions.cloud.counting import LOGIN, NO_ANSWER, Asked, Count, status_class
 from serveractions.core.errors import CloudUnavailable, InvalidCredentials, UnsupportedCloud
 
 T = TypeVar("T")
-
-Count = Callable[[str, str], None]
-"""Takes a family of requests and the class of their answer, for metrics: never an id."""
 
 REFUSAL_PAUSE = 30.0
 """After Keystone refused a password it is not asked again for this long: accounts get locked."""
@@ -55,6 +54,11 @@ class _Silence(CloudUnavailable):
     """No answer in time."""
 
 
+def succeeded(_result: object) -> int:
+    """Return 200: what came is all that is taken."""
+    return HTTPStatus.OK
+
+
 class Asking:
     """The threads of one cloud, as one login uses them."""
 
@@ -71,8 +75,15 @@ class Asking:
         self._count = count
         self.circuit = Circuit(time.monotonic, seconds=seconds)
 
-    async def ask(self, service: str, call: Callable[[], T]) -> T:
+    async def ask(
+        self, asked: Asked, call: Callable[[], T], *, status: Callable[[T], int] = succeeded
+    ) -> T:
         """Run `call` in a thread of the cloud.
+
+        Args:
+            asked: What it is counted as.
+            call: Sends, and returns what came.
+            status: Returns the HTTP status of what came; 200 where `call` takes nothing else.
 
         Raises:
             CredentialsRefused, CloudUnavailable, InvalidCredentials, UnsupportedCloud: What `call`
@@ -80,7 +91,7 @@ class Asking:
         """
         found_out = self.circuit.begin()
         try:
-            result = await self._ask(service, call)
+            result = await self._ask(asked, call, status)
         except _Silence as error:
             self.circuit.missed(str(error))
             raise
@@ -92,26 +103,33 @@ class Asking:
         self.circuit.answered()
         return result
 
-    async def _ask(self, service: str, call: Callable[[], T]) -> T:
+    async def _ask(self, asked: Asked, call: Callable[[], T], status: Callable[[T], int]) -> T:
+        begun = time.monotonic()
+
+        def count(what: Asked, answer: str) -> None:
+            self._count(what, answer, time.monotonic() - begun)
+
         running = asyncio.get_running_loop().run_in_executor(self._threads, call)
         try:
             async with asyncio.timeout(self._seconds):
-                return await running
+                result = await running
         except addresses.AddressError as error:
             raise InvalidCredentials(f"the cloud names an address: {error}") from None
         except keystone.Unauthorized:
             # Nova's and Glance's own 401 do not raise: this is Keystone's.
-            self._count("identity", "4xx")
+            count(LOGIN, "4xx")
             raise CredentialsRefused(REFUSED, retry_after=REFUSAL_PAUSE) from None
         except keystone.HttpError as error:
-            self._count("identity", f"{error.http_status // 100}xx")
+            count(LOGIN, status_class(error.http_status))
             after = retry_after(error.response.headers) if error.response is not None else None
             raise CloudUnavailable(
                 f"Keystone answered {error.http_status}: check auth_url if this stays",
                 retry_after=after,
             ) from None
         except _FAILURES as error:
-            self._count(service, "none")
+            count(asked, NO_ANSWER)
             why = session.reason(error)
             kind = _Silence if why == session.NO_ANSWER else CloudUnavailable
-            raise kind(f"the {service} service: {why}") from None
+            raise kind(f"the {asked.service} service: {why}") from None
+        count(asked, status_class(status(result)))
+        return result

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from serveractions.api.spec import CloudCredentialsRef
-from serveractions.cloud.asking import Count
+from serveractions.cloud.counting import Count, uncounted
 from serveractions.cloud.credentials import CloudConfiguration, read_clouds
 from serveractions.cloud.login import Login
 from serveractions.cloud.nova import NovaCloud
@@ -29,10 +29,6 @@ IDLE = 1800.0
 PASSWORD_LABEL = ("serveractions.dev/usable-as", "password")
 """Without it, whoever may create an object could have any key of any Secret of the namespace sent
 to an endpoint of their own."""
-
-
-def uncounted(_family: str, _status_class: str) -> None:
-    """Count nothing."""
 
 
 def quiet_loggers() -> None:
@@ -76,7 +72,7 @@ class Connections:
         Args:
             config: Time-outs, threads, allowed addresses.
             secrets: Reads Secrets of the Kubernetes API.
-            count: Counts answers, by family (identity, compute, image) and class, for metrics.
+            count: Counts requests for metrics.
             clock: Ages what is kept.
         """
         self._config = config
@@ -144,6 +140,10 @@ class Connections:
             # Nova accepts an empty password.
             raise InvalidCredentials(f"key {key!r} of Secret {name!r} is empty: write a password")
         return password
+
+    def silent(self) -> int:
+        """Return how many logins lead to a cloud that does not answer, and is left alone."""
+        return sum(kept.login.silent for kept in self._logins.values())
 
     async def close(self) -> None:
         """Drop all logins and the files written for them. Requests under way are not waited for."""

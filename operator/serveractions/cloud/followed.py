@@ -35,6 +35,8 @@ class Group:
         failures: In a row, of looks at the cloud.
         resume: Until then the cloud is left alone.
         reported: When the log last said so.
+        seen: When the cloud was last looked at with success.
+        tried: When a look last came to an end of any kind.
         listable: Those of its actions whose servers the lists can tell of.
         rounds: The task that reads the lists; None while they are not read.
         unlisted_until: The lists cannot be had; they are not asked for before that.
@@ -44,6 +46,8 @@ class Group:
     """
 
     key: GroupKey
+    seen: float = float("-inf")
+    tried: float = float("-inf")
     running: int = 0
     waiting: "deque[Followed]" = field(default_factory=deque)
     failures: int = 0

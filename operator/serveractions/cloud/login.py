@@ -20,7 +20,8 @@ from keystoneauth1.session import Session as KeystoneSession
 
 from serveractions.cloud import addresses, session
 from serveractions.cloud.answers import parse_json, utc, words
-from serveractions.cloud.asking import REFUSAL_PAUSE, REFUSED, Asking, Count, CredentialsRefused
+from serveractions.cloud.asking import REFUSAL_PAUSE, REFUSED, Asking, CredentialsRefused, succeeded
+from serveractions.cloud.counting import LOGIN, Asked, Count, family
 from serveractions.cloud.credentials import CloudConfiguration
 from serveractions.cloud.discovery import find_glance, find_nova
 from serveractions.config import Config
@@ -91,7 +92,7 @@ class Login:
         self.configuration = configuration
         self._config = config
         self._ca_file = ca_file
-        self._count = count
+        self.count = count
         self._asking = Asking(threads=threads, seconds=config.read_timeout, count=count)
         self._session: Session | None = None
         self._opened: KeystoneSession | None = None
@@ -125,11 +126,15 @@ class Login:
         return await asyncio.shield(self._pending)
 
     async def _begin(self) -> Session:
-        begun = await self._in_thread("identity", self._log_in)
-        self._count("identity", "2xx")
+        begun = await self._in_thread(LOGIN, self._log_in)
         self._session = begun
         self.own_project = self.own_servers = False  # a role may have been given since
         return begun
+
+    @property
+    def silent(self) -> bool:
+        """Whether the cloud does not answer, and is left alone."""
+        return self._asking.circuit.silent
 
     def close(self) -> None:
         """Begin no request any more; those under way end within their own time."""
@@ -172,16 +177,18 @@ class Login:
         for _ in range(2):
             current = await self.session()
             ask = partial(_ask, _adapter(current, service), method, path, params, microversion)
-            answer = await self._in_thread(service, ask)
-            self._count(service, f"{answer.status // 100}xx")
+            asked = Asked(service, family(path), method)
+            answer = await self._in_thread(asked, ask, status=lambda answer: answer.status)
             if answer.status != HTTPStatus.UNAUTHORIZED:
                 return answer
             self.renew(current)
         raise CloudUnavailable(f"{service} does not accept a new token (401)")
 
-    async def _in_thread(self, service: str, call: Callable[[], T]) -> T:
+    async def _in_thread(
+        self, asked: Asked, call: Callable[[], T], *, status: Callable[[T], int] = succeeded
+    ) -> T:
         try:
-            return await self._asking.ask(service, call)
+            return await self._asking.ask(asked, call, status=status)
         except CredentialsRefused:
             self._refused_until = time.monotonic() + REFUSAL_PAUSE
             raise

@@ -5,6 +5,7 @@ cloud and in each release, and drop the request id that everything here depends 
 """
 
 import re
+import time
 from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
@@ -21,6 +22,7 @@ from serveractions.api.spec import ServerRef
 from serveractions.api.status import Progress
 from serveractions.cloud import records
 from serveractions.cloud.answers import server_time
+from serveractions.cloud.counting import NO_ANSWER, UNSENT, Asked, status_class
 from serveractions.cloud.glance import Glance
 from serveractions.cloud.login import Answer, Login, Session
 from serveractions.cloud.reading import expect, identifier, reading
@@ -291,15 +293,24 @@ class NovaCloud:
             self._identity.project_id,
         ):
             raise NeverSent("the credentials lead to another endpoint, user or project than before")
-        reply = await send_once(
-            request,
-            endpoint=self._identity.endpoint,
-            token=session.token,
-            tls=self._trust.context,
-            uid=uid,
-            deadline=deadline,
-            may_send=may_send,
-        )
+        answered, begun = NO_ANSWER, time.monotonic()
+        try:
+            reply = await send_once(
+                request,
+                endpoint=self._identity.endpoint,
+                token=session.token,
+                tls=self._trust.context,
+                uid=uid,
+                deadline=deadline,
+                may_send=may_send,
+            )
+            answered = status_class(reply.status)
+        except NeverSent:
+            answered = UNSENT
+            raise
+        finally:
+            asked = Asked("compute", request.name, request.method)
+            self._login.count(asked, answered, time.monotonic() - begun)
         if reply.status == HTTPStatus.UNAUTHORIZED:
             self._login.renew(session)
         return reply

@@ -262,6 +262,7 @@ class SharedPoller:
             looked = await look(sight, subject, last=self._stand_in(followed), image=image)
         except Forbidden as error:
             # Another subject of the group may well be seen.
+            group.tried = self._clock()
             self._report(group, error)
             return
         except (WaitError, InvalidCredentials, UnsupportedCloud) as error:
@@ -318,15 +319,36 @@ class SharedPoller:
         group.unlisted_until = self._clock() + LISTS_AGAIN
         self._stop_lists(group)
 
+    def unseen(self) -> float:
+        """Return for how many seconds an action's cloud has not been seen, where that is longest.
+
+        Short times between two looks count, too: what is well depends on the intervals.
+        """
+        now = self._clock()
+        followed = self._followed.values()
+        return now - min((max(one.group.seen, one.joined) for one in followed), default=now)
+
+    def stuck(self) -> float:
+        """Return for how many seconds no look at a cloud has come to any end, where that is
+        longest. A cloud that is left alone for a while is not stuck.
+        """
+        now = self._clock()
+        tried = (
+            max(one.group.tried, one.joined, min(one.group.resume, now))
+            for one in self._followed.values()
+        )
+        return now - min(tried, default=now)
+
     def answered(self, group: Group) -> None:
         """Take it that the cloud can be looked at."""
+        group.seen = group.tried = self._clock()
         if group.failures:
             log.info("the cloud can be looked at again", extra=group.about())
             group.failures, group.reported = 0, float("-inf")
 
     def failed(self, group: Group, error: Exception) -> None:
         """Have the whole group wait, longer each time it fails again."""
-        now = self._clock()
+        group.tried = now = self._clock()
         if now < group.resume:
             return  # looks that were under way together count once
         group.failures += 1

@@ -6,7 +6,7 @@ memory and tasks.
 
 import asyncio
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from serveractions.api.resource import Key, Resource
 from serveractions.core.attempt import Attempt
@@ -19,7 +19,16 @@ from serveractions.core.ledger import Ledger
 from serveractions.core.lifecycle import Lifecycle
 from serveractions.core.line import Line
 from serveractions.core.order import ServerOrder, place_of
-from serveractions.core.ports import Clock, Clouds, Events, Leases, Objects, Poller
+from serveractions.core.ports import (
+    Clock,
+    Clouds,
+    Events,
+    Leases,
+    Objects,
+    Poller,
+    Telemetry,
+    Uncounted,
+)
 from serveractions.core.precedents import Precedents
 from serveractions.core.prepare import Preparation
 from serveractions.core.recorder import Recorder
@@ -43,6 +52,7 @@ class Ports:
     clouds: Clouds
     poller: Poller
     clock: Clock
+    telemetry: Telemetry = field(default_factory=Uncounted)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,14 +85,15 @@ class Engine:
         self._timing = timing
         clock, bounds = ports.clock, timing.bounds
         ledger = Ledger()
-        line = Line(timing.limits, wake=lambda key: inbox.queue.add(key, news=True))
+        self.line = Line(timing.limits, wake=lambda key: inbox.queue.add(key, news=True))
         self.recorder = Recorder(
             objects=ports.objects,
             inbox=inbox,
             order=self.order,
             events=ports.events,
             ledger=ledger,
-            line=line,
+            line=self.line,
+            telemetry=ports.telemetry,
         )
         issuer = Issuer(leases=ports.leases, clock=clock, bounds=bounds)
         evidence = Evidence(clouds=ports.clouds, objects=ports.objects, ledger=ledger)
@@ -90,6 +101,7 @@ class Engine:
             evidence=evidence,
             clouds=ports.clouds,
             recorder=self.recorder,
+            telemetry=ports.telemetry,
             clock=clock,
             bounds=bounds,
             retry_interval=timing.retry_interval,
@@ -105,7 +117,7 @@ class Engine:
             recovery=recovery,
             recorder=self.recorder,
             order=self.order,
-            line=line,
+            line=self.line,
             leases=ports.leases,
             clock=clock,
             retry_interval=timing.retry_interval,
@@ -138,7 +150,7 @@ class Engine:
             leases=ports.leases,
             events=ports.events,
             ledger=ledger,
-            line=line,
+            line=self.line,
             clock=clock,
             bounds=bounds,
         )

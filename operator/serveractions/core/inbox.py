@@ -6,7 +6,7 @@ Nothing in it has
 to survive: a new process fills it from the API server and from Nova.
 """
 
-from collections.abc import Set
+from collections.abc import Iterator, Set
 from dataclasses import dataclass, field
 
 from serveractions.actions.observation import Observation
@@ -95,6 +95,12 @@ class Inbox:
     def get(self, key: Key) -> Entry | None:
         """Return what is known of an object, None when it is not known."""
         return self._entries.get(key)
+
+    def unfinished(self) -> Iterator[Resource]:
+        """Yield the objects that are not finished and not known to be gone."""
+        for entry in self._entries.values():
+            if not entry.gone and not entry.resource.status.phase.finished:
+                yield entry.resource
 
     def look_at_all(self) -> None:
         """Have everything that is known looked at again, the oldest first."""

@@ -83,6 +83,10 @@ class Line:
         before = bisect_left(self._lines[full], place)
         return Blocked(describe(self._limits, full, full=not self._has_room(full)), before)
 
+    def __len__(self) -> int:
+        """Return how many stand in it."""
+        return len(self._standing)
+
     def has_place(self, key: Key) -> bool:
         """Say whether an object was given a place and has not claimed yet."""
         return key in self._places

@@ -5,6 +5,7 @@ fakes too.
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, Protocol
 
 from serveractions.actions.action import Look, NovaRequest
@@ -305,6 +306,36 @@ class Poller(Protocol):
         ...
 
 
+class Recovered(StrEnum):
+    """What became of a request of which nobody knew whether Nova had accepted it."""
+
+    ADOPTED = "adopted"
+    SENT_AGAIN = "sent_again"
+    UNKNOWN = "unknown"
+
+
+class Telemetry(Protocol):
+    """Takes what has happened, to be counted. What can be read off the objects is not told."""
+
+    def moved(self, before: Resource, after: Resource) -> None:
+        """Take a write of this process that changed the phase or the reason of an object."""
+        ...
+
+    def recovered(self, resource: Resource, outcome: Recovered) -> None:
+        """Take the end of a search for a request."""
+        ...
+
+
+class Uncounted:
+    """The `Telemetry` of whoever counts nothing."""
+
+    def moved(self, before: Resource, after: Resource) -> None:
+        """Count nothing."""
+
+    def recovered(self, resource: Resource, outcome: Recovered) -> None:
+        """Count nothing."""
+
+
 __all__ = [
     "Clock",
     "Cloud",
@@ -318,8 +349,11 @@ __all__ = [
     "Observation",
     "Poller",
     "Progress",
+    "Recovered",
     "Reply",
     "Secret",
     "Secrets",
     "Subject",
+    "Telemetry",
+    "Uncounted",
 ]

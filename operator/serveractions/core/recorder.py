@@ -17,7 +17,7 @@ from serveractions.core.inbox import Inbox
 from serveractions.core.ledger import Ledger
 from serveractions.core.line import Line
 from serveractions.core.order import ServerOrder
-from serveractions.core.ports import Events, Mark, Objects
+from serveractions.core.ports import Events, Mark, Objects, Telemetry
 from serveractions.core.transitions import NORMAL_REASONS
 
 log = logging.getLogger(__name__)
@@ -39,6 +39,7 @@ class Recorder:
         events: Events,
         ledger: Ledger,
         line: Line,
+        telemetry: Telemetry,
     ) -> None:
         self._objects = objects
         self._inbox = inbox
@@ -46,6 +47,7 @@ class Recorder:
         self._events = events
         self._ledger = ledger
         self._line = line
+        self._telemetry = telemetry
 
     async def mark(self, resource: Resource, mark: Mark) -> Resource:
         """Write the mark onto the object."""
@@ -159,6 +161,7 @@ class Recorder:
         old, new = before.status, after.status
         if (old.phase, old.reason) == (new.phase, new.reason):
             return
+        self._telemetry.moved(before, after)
         kind = "Normal" if new.reason in NORMAL_REASONS else "Warning"
         log.info(
             "%s: %s -> %s (%s)",

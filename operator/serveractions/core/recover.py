@@ -22,7 +22,7 @@ from serveractions.core.errors import CloudUnavailable, Forbidden
 from serveractions.core.evidence import Evidence, Gone, Look, NoRecord
 from serveractions.core.inbox import Entry, Memory
 from serveractions.core.issue import Bounds
-from serveractions.core.ports import Clock, Clouds
+from serveractions.core.ports import Clock, Clouds, Recovered, Telemetry
 from serveractions.core.recorder import Recorder
 
 log = logging.getLogger(__name__)
@@ -42,6 +42,7 @@ class Recovery:
         evidence: Evidence,
         clouds: Clouds,
         recorder: Recorder,
+        telemetry: Telemetry,
         clock: Clock,
         bounds: Bounds,
         retry_interval: float,
@@ -49,6 +50,7 @@ class Recovery:
         self._evidence = evidence
         self._clouds = clouds
         self._recorder = recorder
+        self._telemetry = telemetry
         self._clock = clock
         self._bounds = bounds
         self._retry_interval = retry_interval
@@ -162,6 +164,7 @@ class Recovery:
             " accepted, and is sent again"
         )
         await self._move(entry.resource, status, Phase.PENDING, Reason.TRANSIENT_ERROR, message)
+        self._telemetry.recovered(entry.resource, Recovered.SENT_AGAIN)
         self._recorder.wake(intent.server_id)
         return self._retry_interval
 
@@ -182,6 +185,7 @@ class Recovery:
         )
         status = resource.status.model_copy(update=changes)
         await self._move(resource, status, Phase.RUNNING, Reason.PROGRESSING, message)
+        self._telemetry.recovered(resource, Recovered.ADOPTED)
 
     async def _orphans_deleted(self, resource: Resource, orphans: tuple[str, ...]) -> bool:
         ref = resource.spec.cloud_credentials_ref
@@ -232,6 +236,7 @@ class Recovery:
     ) -> None:
         ended = unknown(resource, cause, now=self._clock.now(), candidates=candidates)
         await self._recorder.write(resource, ended)
+        self._telemetry.recovered(resource, Recovered.UNKNOWN)
 
     async def _move(
         self, resource: Resource, status: Status, phase: Phase, reason: Reason, message: str
