@@ -27,6 +27,7 @@ __all__ = [
     "SECRET",
     "Assembled",
     "FakeCloud",
+    "Installation",
     "Memory",
     "Operator",
     "behind_a_proxy",
@@ -37,6 +38,19 @@ __all__ = [
 ROOT = Path(__file__).parents[1]
 SYSTEM = "serveractions-system"
 USER = f"system:serviceaccount:{SYSTEM}:serveractions"
+
+
+@dataclass(frozen=True)
+class Installation:
+    """What is applied, and where the operator is then."""
+
+    folder: Path = ROOT / "deploy/base"
+    namespace: str = SYSTEM
+    alone: bool = False
+    """Whether it serves nothing but its own namespace."""
+
+
+BASE = Installation()
 
 
 @dataclass(frozen=True)
@@ -138,6 +152,7 @@ def prepared(
     pace: Mapping[str, str] | None = None,
     proxy: Proxy | None = None,
     namespaces: Sequence[str] = (),
+    installation: Installation = BASE,
 ) -> Iterator[Assembled]:
     """Start the fake cloud; at the end, each operator that still runs must stop in good order.
 
@@ -148,12 +163,14 @@ def prepared(
         pace: The fake's flags.
         proxy: Before the API server.
         namespaces: Served beside the world's own.
+        installation: Whose rights the operators have.
     """
     supervisor = kubernetes.supervisor
-    kubernetes.kubectl("apply", "--server-side", "--force-conflicts", "-k", ROOT / "deploy/base")
+    kubernetes.kubectl("apply", "--server-side", "--force-conflicts", "-k", installation.folder)
+    system = installation.namespace
     # An operator that another test killed holds its Leases on, and this one would wait for them.
-    kubernetes.kubectl("delete", "leases", "--all", "--namespace", SYSTEM)
-    namespace = new_namespace(kubernetes)
+    kubernetes.kubectl("delete", "leases", "--all", "--namespace", system)
+    namespace = system if installation.alone else new_namespace(kubernetes)
     with (
         _process(supervisor, remote.process(supervisor, f"{name}-cloud", pace or {})) as cloud,
         log_in(kubernetes) as session,
@@ -167,10 +184,11 @@ def prepared(
             name=name,
             # Other tests leave unfinished objects behind, in namespaces of their own.
             settings={
+                "namespace": system,
                 "watch-namespaces": ",".join((namespace, *namespaces)),
                 **(settings or {}),
             },
-            token=kubernetes.service_account_token(SYSTEM, "serveractions"),
+            token=kubernetes.service_account_token(system, "serveractions"),
             operators=[],
             proxy=proxy,
         )

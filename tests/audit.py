@@ -1,4 +1,5 @@
-"""The API server's own account of who wrote what: its audit log, of writes only.
+"""The API server's own account of who did what: its audit log, of all writes, and of what the
+operator read.
 
 Counting what a client believes to have sent would miss what a library sends on its own. Of what the
 operator writes the content is kept too, so that it can be searched after the object is gone.
@@ -17,6 +18,9 @@ from serveractions.api.kinds import GROUP
 NAIVE_GROUP = "naive.example.org"
 """Of the operator that this one is compared with in `scale`."""
 WRITING = ["create", "update", "patch", "delete", "deletecollection"]
+OPERATOR = "system:serviceaccount:serveractions-system:serveractions"
+ALONE = "system:serviceaccount:serveractions-alone:serveractions"
+"""Of an installation that sees its own namespace only."""
 POLICY = {
     "apiVersion": "audit.k8s.io/v1",
     "kind": "Policy",
@@ -38,6 +42,7 @@ POLICY = {
             "resources": [{"group": NAIVE_GROUP}],
         },
         {"level": "Metadata", "verbs": WRITING},
+        {"level": "Metadata", "users": [OPERATOR, ALONE], "verbs": ["get", "list", "watch"]},
         {"level": "None"},
     ],
 }
@@ -45,10 +50,11 @@ POLICY = {
 
 @dataclass(frozen=True, kw_only=True)
 class Write:
-    """One write that the API server answered."""
+    """One write that the API server answered; or a read, where it was asked for those."""
 
     agent: str
     verb: str
+    group: str
     resource: str
     subresource: str
     namespace: str
@@ -84,12 +90,16 @@ class Audit:
 
     def writes(self, *, user: str) -> list[Write]:
         """Return all writes of a user so far, in order; those under way are not there yet."""
+        return [each for each in self.requests(user=user) if each.verb in WRITING]
+
+    def requests(self, *, user: str) -> list[Write]:
+        """Return all writes of a user so far, and the reads too if it is an operator."""
         return [_write(event) for event in self._events() if event["user"]["username"] == user]
 
     def events(self, *, agent: str) -> Iterator[dict[str, Any]]:
         """Yield all writes of a client so far, as the API server noted them."""
         for event in self._events():
-            if event.get("userAgent") == agent:
+            if event.get("userAgent") == agent and event["verb"] in WRITING:
                 yield event
 
     def _events(self, position: int = 0) -> Iterator[dict[str, Any]]:
@@ -106,6 +116,7 @@ def _write(event: dict[str, Any]) -> Write:
     return Write(
         agent=str(event.get("userAgent", "")),
         verb=str(event["verb"]),
+        group=target.get("apiGroup", ""),
         resource=target.get("resource", ""),
         subresource=target.get("subresource", ""),
         namespace=target.get("namespace", ""),

@@ -301,6 +301,7 @@ def _timing(config: Config) -> Timing:
         sweep_interval=config.sweep_interval,
         relist_interval=config.relist_interval,
         argocd_instance_label=config.argocd_instance_label,
+        delete_finished=config.delete_finished,
         limits=Limits(
             per_second=config.actions_per_second,
             in_flight=config.actions_in_flight,

@@ -106,6 +106,10 @@ class Config:
     argocd_instance_label: bool = False
     """Whether Argo CD tracks objects by the label `app.kubernetes.io/instance`: then an object with
     it is kept beyond its ttlSecondsAfterFinished, or Argo CD would run the action again."""
+    delete_finished: bool = True
+    """Whether a finished object is deleted when its ttlSecondsAfterFinished has passed. Switch it
+    off where the operator has no right to delete: the object is kept, and its message says why.
+    """
     shutdown_grace: float = 75.0
     """How long a stopping process may take to finish a request it has begun: above
     `post_deadline`.

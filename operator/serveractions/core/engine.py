@@ -65,6 +65,7 @@ class Timing:
     sweep_interval: float
     relist_interval: float
     argocd_instance_label: bool = False
+    delete_finished: bool = True
     limits: Limits = NO_LIMITS
 
 
@@ -159,6 +160,7 @@ class Engine:
             objects=ports.objects,
             clock=clock,
             argocd_instance_label=timing.argocd_instance_label,
+            delete_finished=timing.delete_finished,
         )
 
     def knows(self, key: Key, resource_version: str) -> bool:

@@ -22,9 +22,15 @@ class Sweep:
     """Goes through all finished objects."""
 
     def __init__(
-        self, *, objects: Objects, clock: Clock, argocd_instance_label: bool = False
+        self,
+        *,
+        objects: Objects,
+        clock: Clock,
+        argocd_instance_label: bool = False,
+        delete_finished: bool = True,
     ) -> None:
         self._objects = objects
+        self._delete_finished = delete_finished
         self._argocd_instance_label = argocd_instance_label
         self._clock = clock
 
@@ -48,21 +54,32 @@ class Sweep:
     async def _visit(self, resource: Resource) -> None:
         if resource.deleting:
             return
+        expired = due(resource, self._clock.now())
+        kept = self._why_kept(resource) if expired else None
+        if expired and kept is None:
+            log.info("%s is deleted: its ttlSecondsAfterFinished has passed", resource.key)
+            await self._objects.delete(resource)
+            return
+        status = _with_generation(resource)
+        if kept is not None:
+            status = _with_note(status, kept)
+        if status != resource.status:
+            await self._objects.write_status(resource, status)
+
+    def _why_kept(self, resource: Resource) -> str | None:
+        """Say why an object outlives its TTL, None where it does not."""
+        if not self._delete_finished:
+            return "this operator is told to delete nothing (delete_finished)"
         tracker = tracking.tracked_by(
             resource.annotations,
             resource.labels,
             argo_cd_uses_instance_label=self._argocd_instance_label,
         )
-        expired = due(resource, self._clock.now())
-        if expired and tracker is None:
-            log.info("%s is deleted: its ttlSecondsAfterFinished has passed", resource.key)
-            await self._objects.delete(resource)
-            return
-        status = _with_generation(resource)
-        if expired and tracker is not None:
-            status = _with_note(status, f"{tracker.tool} tracks this object ({tracker.key})")
-        if status != resource.status:
-            await self._objects.write_status(resource, status)
+        if tracker is None:
+            return None
+        # It would make the object anew.
+        tracked = f"{tracker.tool} tracks this object ({tracker.key})"
+        return f"{tracked} and would run the action again"
 
 
 def _with_generation(resource: Resource) -> Status:
@@ -77,8 +94,8 @@ def _with_generation(resource: Resource) -> Status:
 
 
 def _with_note(status: Status, cause: str) -> Status:
-    """Return the status saying why its TTL is ignored: the tool would make the object anew."""
-    note = f"; ttlSecondsAfterFinished is ignored: {cause} and would run the action again"
+    """Return the status saying why its TTL is ignored."""
+    note = f"; ttlSecondsAfterFinished is ignored: {cause}"
     message = status.message or ""
     if note in message:
         return status

@@ -57,6 +57,28 @@ async def test_an_object_without_a_time_to_live_is_kept(world: World) -> None:
     assert len(world.store.writes) == before
 
 
+async def test_an_operator_that_may_delete_nothing_keeps_the_object_and_says_so_once(
+    world: World,
+) -> None:
+    key = await finished(world, ttlSecondsAfterFinished=0)
+    await asyncio.sleep(1)
+    sweep = Sweep(
+        objects=FakeObjects(world.store, Faults()), clock=world.clock, delete_finished=False
+    )
+
+    await sweep.run_once()
+
+    told = world.store.get(key).status.message or ""
+    assert told.endswith(
+        "; ttlSecondsAfterFinished is ignored: this operator is told to delete nothing "
+        "(delete_finished)"
+    )
+    writes = len(world.store.writes)
+    await sweep.run_once()
+    assert len(world.store.writes) == writes
+    assert names(world) == {"one"}
+
+
 async def test_unfinished_objects_are_left_alone(world: World) -> None:
     world.create("ServerBackup", ttlSecondsAfterFinished=0, suspend=True)
 
