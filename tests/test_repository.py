@@ -184,7 +184,7 @@ class TestReadme:
                 assert set(re.findall(r"True|False|Unknown", cell)) == wanted, (phase, type_)
 
     def test_names_only_targets_that_make_has(self) -> None:
-        named = set(re.findall(r"(?:`|^ +)make ([a-z0-9]+)", README, re.MULTILINE))
+        named = set(re.findall(r"(?:`|^\$ )make ([a-z0-9]+)", README, re.MULTILINE))
         assert named
         assert named <= targets()
 
@@ -254,7 +254,7 @@ def rows_of(heading: str) -> list[list[str]]:
 
 
 def examples() -> Iterator[Any]:
-    for block in re.findall(r"^```yaml\n(.*?)^```", README, re.DOTALL | re.MULTILINE):
+    for block in re.findall(r"^```yaml[^\n]*\n(.*?)^```", README, re.DOTALL | re.MULTILINE):
         yield from yaml.safe_load_all(block)
 
 
