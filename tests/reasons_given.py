@@ -6,26 +6,37 @@ all of the code, so all that the tests make the code do is the proof.
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from audit import Audit
 from secrecy import AGENT
 from serveractions.api.kinds import KINDS, Kind
 from serveractions.manual.facts import reasons_of
 
+
+class Given(NamedTuple):
+    """What one write said of one object."""
+
+    kind: Kind
+    namespace: str
+    name: str
+    phase: str
+    reason: str
+
+
 _BY_PLURAL = {kind.plural: kind for kind in KINDS}
 
 
 def check(audit: Audit) -> None:
     """Raise AssertionError where a status has a phase and a reason that no page has."""
-    given = Counter(_given(audit))
+    told = Counter((each.kind, each.phase, each.reason) for each in given(audit))
     unknown = {
         f"{kind} {phase} {reason}": times
-        for (kind, phase, reason), times in given.items()
+        for (kind, phase, reason), times in told.items()
         if phase not in {str(each) for each in _reasons(kind).get(reason, ())}
     }
-    pairs = {pair[1:] for pair in given}
-    print(f"\nreasons: {sum(given.values())} statuses with {len(pairs)} pairs of phase and reason")  # noqa: T201
+    pairs = {pair[1:] for pair in told}
+    print(f"\nreasons: {sum(told.values())} statuses with {len(pairs)} pairs of phase and reason")  # noqa: T201
     assert not unknown, f"correct api/reasons.py or manual/facts.py: {unknown}"
 
 
@@ -33,12 +44,12 @@ def _reasons(kind: Kind) -> dict[str, Any]:
     return {str(reason): phases for reason, phases in reasons_of(kind).items()}
 
 
-def _given(audit: Audit) -> Iterator[tuple[Kind, str, str]]:
-    """Yield kind, phase and reason of each status that the API server took.
+def given(audit: Audit) -> Iterator[Given]:
+    """Yield object, phase and reason of each status that the API server took.
 
     A write holds what changed, so that it may give a reason anew and leave the phase.
     """
-    phases: dict[tuple[str, ...], str] = {}
+    phases: dict[tuple[str, str, str], str] = {}
     for event in audit.events(agent=AGENT):
         target = event.get("objectRef") or {}
         status = (event.get("requestObject") or {}).get("status") or {}
@@ -49,4 +60,5 @@ def _given(audit: Audit) -> Iterator[tuple[Kind, str, str]]:
         phase = phases[name] = status.get("phase", phases.get(name, "Pending"))
         for condition in status.get("conditions", ()):
             if condition["type"] == "Ready":
-                yield _BY_PLURAL[target["resource"]], phase, condition["reason"]
+                kind = _BY_PLURAL[target["resource"]]
+                yield Given(kind, *name[1:], phase, condition["reason"])

@@ -38,7 +38,7 @@ def main(arguments: Sequence[str], *, commands: str = "") -> int:
         commands: What else the program can do, for the end of the help text.
     """
     options = parser(commands).parse_args(arguments)
-    logs.configure(options.log_level)
+    logs.configure(options.log_level, options.log_format)
     config = load(os.environ, vars(options))
     # What was imported lives as long as the process. Walking through it would hold the event loop
     # up for 70 ms in each full collection (110,000 objects, most of them of client libraries).
@@ -97,6 +97,9 @@ def parser(epilog: str = "") -> argparse.ArgumentParser:
     )
     made.add_argument("--kubeconfig", help="default: KUBECONFIG, else the pod's own account")
     made.add_argument("--log-level", default=os.environ.get(PREFIX + "LOG_LEVEL", "info"))
+    made.add_argument(
+        "--log-format", choices=logs.FORMATS, default=os.environ.get(PREFIX + "LOG_FORMAT", "text")
+    )
     for field in dataclasses.fields(Config):
         flag = "--" + field.name.replace("_", "-")
         made.add_argument(flag, metavar="VALUE", help=f"default: {field.default!r}")

@@ -1,5 +1,8 @@
-"""What /metrics says after a run is what happened: compared with the objects and with the cloud."""
+"""What /metrics and the log say after a run is what happened: compared with the objects, with the
+cloud, and with what the API server was told.
+"""
 
+import json
 import re
 import time
 from collections import Counter
@@ -12,7 +15,9 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 import assembled
+import reasons_given
 from assembled import Assembled
+from audit import Audit
 from local_stack.kubernetes import ControlPlane
 from phases import LIVE, OWN, RESET
 from serveractions.api.kinds import BY_NAME, Kind
@@ -25,6 +30,7 @@ SETTINGS = {
     "poll-interval": "1",
     "poll-interval-urgent": "0.3",
     "retry-interval": "1",
+    "log-format": "json",
 }
 PACE = {"live-migration": "1"}
 FAMILIES = {  # as the fake cloud calls them, and as the operator does
@@ -35,6 +41,7 @@ FAMILIES = {  # as the fake cloud calls them, and as the operator does
     "migrations": "os-migrations",
     "server-migrations": "server-migrations",
 }
+BEGUN = "Pending/WaitingForOperator"
 BUILT_IN = ("process_",)
 
 Labels = frozenset[tuple[str, str]]
@@ -236,6 +243,29 @@ def test_the_operator_shows_its_own_state(run: Run) -> None:
     assert lags is not None
     assert lags > 0
     assert run.end.samples["process_start_time_seconds", frozenset()] < time.time()
+
+
+def test_the_log_has_one_line_for_each_transition(run: Run, world: Assembled, audit: Audit) -> None:
+    lines = [json.loads(line) for line in world.operator.log().splitlines()]
+    transitions = [line for line in lines if line["message"] == "transition"]
+    written: dict[str, list[str]] = {}
+    for each in reasons_given.given(audit):
+        if each.namespace == world.namespace:
+            steps = written.setdefault(f"{each.kind} {each.namespace}/{each.name}", [BEGUN])
+            now = f"{each.phase}/{each.reason}"
+            steps += [now] if now != steps[-1] else []
+    logged: dict[str, list[str]] = {}
+    for line in transitions:
+        steps = logged.setdefault(line["object"], [BEGUN])
+        assert line["was"] == steps[-1]
+        steps.append(f"{line['phase']}/{line['reason']}")
+    assert logged == written
+    assert len(written) == len(run.objects)
+    ends = {line["object"].rpartition("/")[2]: line for line in transitions}
+    for name, body in run.objects.items():
+        status = body["status"]
+        assert ends[name]["server"] == status["server"]["id"]
+        assert ends[name].get("request_id") == status.get("requestId")
 
 
 def test_no_label_carries_an_id_a_name_or_an_address(run: Run, world: Assembled) -> None:

@@ -164,13 +164,12 @@ class Recorder:
         self._telemetry.moved(before, after)
         kind = "Normal" if new.reason in NORMAL_REASONS else "Warning"
         log.info(
-            "%s: %s -> %s (%s)",
-            after.key,
-            old.phase,
-            new.phase,
-            new.reason,
+            "transition",
             extra={
                 "object": str(after.key),
+                "was": f"{old.phase}/{old.reason}",
+                "phase": str(new.phase),
+                "reason": str(new.reason),
                 "server": new.server.id if new.server else None,
                 "request_id": new.request_id,
             },
