@@ -26,7 +26,7 @@ from serveractions.core.inbox import Inbox
 from serveractions.core.issue import Bounds
 from serveractions.core.rooms import Limits
 from serveractions.handlers import WatchEndedError
-from serveractions.health import Health, at_most
+from serveractions.health import Health, liveness, readiness
 from serveractions.kube import cluster
 from serveractions.kube.client import Api
 from serveractions.kube.events import KubeEvents
@@ -49,8 +49,6 @@ BRIEF = 60.0
 """Seconds of watching that are so few that the next failure counts as the same one."""
 MOST_BRIEF = 10
 """So many of them in a row end the process."""
-STUCK = 120.0
-"""Seconds without a turn of its wheel after which a part counts as stuck."""
 
 
 class SetBackError(Exception):
@@ -193,7 +191,11 @@ class Operator:
                 leases_held=lambda: len(leases.held),
             )
         )
-        health = self._health(inbox, leases, poller, api, pulse)
+        health = Health(
+            live=liveness(inbox=inbox, poller=poller, pulse=pulse, api=api, config=config),
+            ready=readiness(watching=self._watching, pulse=pulse, leases=leases, config=config),
+            metrics=self._metrics,
+        )
         port = await health.start(config.probe_address, config.probe_port)
         log.info("probes and metrics are served on %s:%s", config.probe_address, port)
         engine.start()
@@ -248,43 +250,6 @@ class Operator:
                     raise
                 log.warning("%s; the watches begin anew", error)
                 await self._wait_for_cluster(api)
-
-    def _health(
-        self,
-        inbox: Inbox,
-        leases: SlotLeases,
-        poller: SharedPoller,
-        api: Api,
-        pulse: WatchPulse,
-    ) -> Health:
-        def poller_idle() -> float:
-            return asyncio.get_running_loop().time() - poller.heartbeat
-
-        # While the API server is away, workers and watches wait for it. A new process could do no
-        # more, and would not know what this one has still to record.
-
-        def waiting() -> float:
-            return min(inbox.queue.overdue(), api.answering())
-
-        def blind() -> float:
-            return min(pulse.silence(), api.answering())
-
-        def watching() -> str | None:
-            return None if self._watching.is_set() else "the watches have not begun"
-
-        def leasing() -> str | None:
-            # A standby is ready too: it knows all Leases and would take them over.
-            return None if leases.settled else "not every Lease has been looked at yet"
-
-        return Health(
-            live={
-                "poller": at_most(STUCK, poller_idle, "no turn for {:.0f} s"),
-                "workers": at_most(STUCK, waiting, "an object has been due for {:.0f} s"),
-                "watch": at_most(kopf_settings.SILENT, blind, "no answer to one for {:.0f} s"),
-            },
-            ready={"watch": watching, "lease": leasing},
-            metrics=self._metrics,
-        )
 
 
 def _timing(config: Config) -> Timing:

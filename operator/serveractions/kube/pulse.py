@@ -5,7 +5,7 @@ asked for anew: the API server ends each after a while, and whoever watches come
 answer to a request for a watch, or for the list before it, is noted here.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import SimpleNamespace
 
 from aiohttp import (
@@ -27,11 +27,16 @@ class WatchPulse:
         """Measure with `clock`, in seconds."""
         self._clock = clock
         self._answered: dict[str, float] = {}
+        self._heard: set[str] = set()
 
     def silence(self) -> float:
         """Return for how long the watch that has waited longest has had no answer, in seconds."""
         now = self._clock()
         return now - min(self._answered.values(), default=now)
+
+    def unanswered(self, watched: Iterable[str]) -> list[str]:
+        """Return those of the paths that were never answered."""
+        return [path for path in watched if path not in self._heard]
 
     def trace(self) -> TraceConfig:
         """Return what has a session tell of its requests."""
@@ -51,6 +56,7 @@ class WatchPulse:
     ) -> None:
         if _is_watched(told.url) and OK <= told.response.status < REDIRECT:
             self._answered[told.url.path] = self._clock()
+            self._heard.add(told.url.path)
 
 
 def _is_watched(url: URL) -> bool:

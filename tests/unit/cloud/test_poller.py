@@ -386,3 +386,59 @@ def test_pauses_grow_and_heed_the_cloud() -> None:
     assert 4 < pace.pause(config, failures=1, asked=None) < 6
     assert 50 < pace.pause(config, failures=99, asked=None) < 70
     assert pace.pause(config, failures=1, asked=300.0) >= 300.0
+
+
+class Hands:
+    """A clock that the test moves, beside the event loop's own pace."""
+
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+async def test_a_cloud_that_fails_is_unseen_and_not_stuck_and_one_that_answers_neither() -> None:
+    sky, hands, seen = Sky(), Hands(), asyncio.Event()
+    poller = SharedPoller(
+        open_cloud=opening(sky), deliver=lambda *_: seen.set(), config=CONFIG, clock=hands
+    )
+    assert (poller.unseen(), poller.stuck()) == (0.0, 0.0)
+    running = asyncio.create_task(poller.run())
+    try:
+        poller.follow(subject())
+        await seen.wait()
+        hands.now += 100.0
+        assert (poller.unseen(), poller.stuck()) == (100.0, 100.0)
+        sky.it, sky.asked = CloudUnavailable("503", retry_after=30.0), asyncio.Event()
+        poller.follow(subject(looks=frozenset()))
+        await sky.asked.wait()
+        while poller.stuck():  # noqa: ASYNC110 - nobody is told when a look has failed
+            await asyncio.sleep(0)
+        assert poller.unseen() == 100.0
+        hands.now += 20.0
+        assert (poller.unseen(), poller.stuck()) == (120.0, 0.0), "it is left alone on purpose"
+        hands.now += 50.0
+        assert poller.stuck() >= 30.0
+        poller.forget(subject().key)
+        assert (poller.unseen(), poller.stuck()) == (0.0, 0.0)
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_what_is_followed_anew_is_not_unseen_since_its_cloud_was_last_looked_at() -> None:
+    sky, hands, seen = Sky(), Hands(), asyncio.Event()
+    poller = SharedPoller(
+        open_cloud=opening(sky), deliver=lambda *_: seen.set(), config=CONFIG, clock=hands
+    )
+    running = asyncio.create_task(poller.run())
+    try:
+        poller.follow(subject("a"))
+        await seen.wait()
+        poller.forget(subject("a").key)
+        hands.now += 3600.0
+        poller.follow(subject("b"))
+        assert poller.unseen() == 0.0
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)

@@ -60,6 +60,22 @@ async def test_the_watch_that_waits_longest_counts(world: World) -> None:
     assert world.pulse.silence() == 10
 
 
+async def test_what_was_never_answered_is_told_apart_from_what_is_only_silent(
+    world: World,
+) -> None:
+    backups, watched = URL(BACKUPS).path, [URL(BACKUPS).path, RESETS]
+    world.status = 503
+    await world.ask(BACKUPS)
+    assert world.pulse.unanswered(watched) == watched
+    world.status = 200
+    await world.ask(BACKUPS)
+    world.status = 503
+    await world.ask(BACKUPS)
+    assert world.pulse.unanswered(watched) == [RESETS]
+    await world.ask(backups)
+    assert world.pulse.unanswered([backups]) == []
+
+
 @pytest.mark.parametrize("status", [401, 403, 500, 503])
 async def test_a_refusal_is_no_answer(world: World, status: int) -> None:
     world.status = status
