@@ -1,5 +1,6 @@
 """The command line: the first word names a command; without one the operator is run."""
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -20,7 +21,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if command is None:
         sys.stderr.write(f"there is no command {name}. {_list()}")
         return NO_SUCH
-    return command.run(command.parser(name).parse_args(rest))
+    options = command.parser(name).parse_args(rest)
+    try:
+        code = command.run(options)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read it, such as `head`, has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing at the end either
+        return 0
+    return code
 
 
 def _list() -> str:

@@ -138,6 +138,13 @@ FILES = {
     "key-twice": spec("host: compute-3\n  host: compute-4"),
     "key-twice-bad": spec("host: compute-3\n  host: compute 4"),
     "comment-first": "# why\n---\n" + WHOLE,
+    "flow": "{apiVersion: serveractions.dev/v1alpha1, kind: ServerMigration,"
+    " metadata: {name: NAME}, spec: {cloudCredentialsRef: {secretName: a, cloudName: b},"
+    " serverRef: {name: web-1}, suspend: yes}}",
+    "json-with-tabs": json.dumps(
+        api_cases.manifest("ServerMigration", "NAME", api_cases.smallest("ServerMigration")),
+        indent="\t",
+    ),
     "broken": spec("host: [compute-3"),
     "tab": spec("\thost: compute-3"),
 }

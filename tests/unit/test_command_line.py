@@ -1,5 +1,6 @@
 """The command line: which word runs what."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -67,3 +68,18 @@ def test_looking_something_up_loads_no_client_library() -> None:
         env={"PYTHONPATH": str(ROOT / "operator")},
     )
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_who_reads_only_the_beginning_gets_no_complaint() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-m", "serveractions", "explain", "sbk"],
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        check=False,
+        env={"PYTHONPATH": str(ROOT / "operator")},
+    )
+    os.close(writing)
+    assert done.stderr == b""
+    assert done.returncode == 0

@@ -89,6 +89,34 @@ def read(name: str) -> list[Document]:
         raise UnreadableError(f"{name}: {error.strerror}: name a file that can be read") from error
     except UnicodeDecodeError as error:
         raise UnreadableError(f"{name}: not UTF-8: save the file in that encoding") from error
+    found = _json(text) if text.lstrip().startswith("{") else None
+    if found is None:
+        found = _yaml(name, text)
+    return [
+        Document(file=name, number=number, of=len(found), body=body, warnings=warnings)
+        for number, (body, warnings) in enumerate(found, 1)
+    ]
+
+
+def _json(text: str) -> list[tuple[Any, tuple[str, ...]]] | None:
+    """Return the objects of a text that is JSON, one after the other; None if it is not.
+
+    YAML does not take all that JSON does: tabs between its parts, for one.
+    """
+    decoder, at = json.JSONDecoder(), 0
+    found: list[tuple[Any, tuple[str, ...]]] = []
+    try:
+        while rest := text[at:].lstrip():
+            body, length = decoder.raw_decode(rest)
+            at = len(text) - len(rest) + length
+            found += [(each, ()) for each in _items(body)]
+    except (ValueError, RecursionError):
+        return None
+    return found
+
+
+def _yaml(name: str, text: str) -> list[tuple[Any, tuple[str, ...]]]:
+    """Return the objects of a text in YAML, each with what is to be warned of."""
     loader = _Loader(text)
     found: list[tuple[Any, tuple[str, ...]]] = []
     try:
@@ -102,10 +130,7 @@ def read(name: str) -> list[Document]:
         raise UnreadableError(f"{name}: not YAML: {error}") from error
     finally:
         loader.dispose()
-    return [
-        Document(file=name, number=number, of=len(found), body=body, warnings=warnings)
-        for number, (body, warnings) in enumerate(found, 1)
-    ]
+    return found
 
 
 def _items(body: Any) -> Iterator[Any]:

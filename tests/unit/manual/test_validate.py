@@ -198,6 +198,15 @@ def test_a_plain_word_means_what_it_means_to_kubectl(written, meant, tmp_path) -
     assert type(document.body["a"]) is type(meant)
 
 
+def test_json_is_read_with_tabs_and_one_object_after_the_other(tmp_path) -> None:
+    (tmp_path / "a.json").write_text('{"a":\t1}\n\t{"b": "yes"}\n')
+
+    assert [document.body for document in read(str(tmp_path / "a.json"))] == [
+        {"a": 1},
+        {"b": "yes"},
+    ]
+
+
 def test_merge_keys_and_lists_are_spread_out(tmp_path) -> None:
     (tmp_path / "a.yaml").write_text(
         "apiVersion: v1\nkind: List\nitems:\n- &one {kind: A, b: 1}\n- {<<: *one, b: 2}\n"
