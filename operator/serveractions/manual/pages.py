@@ -180,6 +180,13 @@ def _request(request: Request) -> Iterator[str]:
     yield from json.dumps(sent.body, indent=2, ensure_ascii=False).splitlines()
     yield "```"
     yield ""
+    if request.later:
+        yield "What may follow, each recorded in `status.followUps` before it is sent:"
+        yield ""
+        for later, when in request.later:
+            body = "" if later.body is None else f" `{json.dumps(later.body)}`"
+            yield f"- {when}: `{later.method} {later.path}`{body} at {later.microversion}"
+        yield ""
     for fact in _facts(request):
         yield from textwrap.wrap(f"- {fact}", _WIDTH, subsequent_indent="  ")
 

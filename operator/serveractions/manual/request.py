@@ -4,9 +4,12 @@ The request is the one that the action builds, and what holds it back is what th
 precheck says of servers that are put before it.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
-from serveractions.actions.action import NovaRequest, Target, Wait
+from serveractions.actions import follow_up
+from serveractions.actions.action import Action, NovaRequest, Target, Wait
+from serveractions.actions.live_migrate import LiveMigrate
 from serveractions.actions.microversions import FLOOR
 from serveractions.actions.observation import Server
 from serveractions.actions.policies import POLICIES, Rule
@@ -46,6 +49,7 @@ class Request:
         alone: Whether it waits for the other actions on its server.
         record: Nova's name of the instance action that it leaves, None where it leaves none.
         settled: Whether a confirm or a revert has to follow.
+        later: The requests that may follow, with when they do.
         rules: What the policy has to allow.
     """
 
@@ -58,6 +62,7 @@ class Request:
     alone: bool
     record: str | None
     settled: bool
+    later: tuple[tuple[NovaRequest, str], ...]
     rules: tuple[Rule, ...]
 
 
@@ -87,8 +92,23 @@ def request_of(kind: Kind, spec: ActionSpec) -> Request:
         alone=action.exclusive,
         record=action.record,
         settled=action.needs_settling,
+        later=tuple(_later(action)),
         rules=POLICIES[kind.name],
     )
+
+
+def _later(action: Action) -> Iterator[tuple[NovaRequest, str]]:
+    server, migration = "<id of the server>", 0
+    if action.needs_settling:
+        yield follow_up.confirm(server), "to confirm"
+        yield follow_up.revert(server), "to revert"
+    if action.name == LiveMigrate.name:
+        for made, when in (
+            (follow_up.abort(server, migration), "to abort"),
+            (follow_up.force_complete(server, migration), "to force it to complete"),
+        ):
+            path = made.path.replace(f"/migrations/{migration}", "/migrations/<its number>")
+            yield replace(made, path=path), when
 
 
 def _server(

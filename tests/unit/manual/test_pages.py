@@ -60,6 +60,16 @@ def test_a_page_shows_the_sample_and_the_request_that_it_leads_to(kind) -> None:
     assert f'"{kind.action}"' in page
 
 
+def test_the_pages_of_migrations_show_the_requests_that_may_follow() -> None:
+    server = "/servers/<id of the server>"
+    for text in ('{"confirmResize": null}', '{"revertResize": null}'):
+        assert f"`POST {server}/action` `{text}` at 2.65" in PAGES["servermigration.md"]
+    live = PAGES["serverlivemigration.md"]
+    assert f"- to abort: `DELETE {server}/migrations/<its number>` at 2.65" in live
+    assert f'`POST {server}/migrations/<its number>/action` `{{"force_complete": null}}`' in live
+    assert "What may follow" not in PAGES["serverbackup.md"]
+
+
 def test_the_list_of_pages_has_a_line_for_each_kind() -> None:
     for kind in KINDS:
         assert f"| [{kind.name}]({kind.singular}.md) | `{kind.short}` |" in PAGES["README.md"]
