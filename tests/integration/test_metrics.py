@@ -9,12 +9,14 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 import assembled
+import installations
 import reasons_given
 from assembled import Assembled
 from audit import Audit
@@ -284,3 +286,23 @@ def test_no_label_carries_an_id_a_name_or_an_address(run: Run, world: Assembled)
     assert not {value for value in told if re.search(r"[0-9a-f]{8}-|://|req-|\d+\.\d+\.\d+", value)}
     for family in text_string_to_metric_families(run.end.text):
         assert family.name.startswith(("serveractions_", *BUILT_IN)), family.name
+
+
+@pytest.mark.parametrize("overlay", installations.OVERLAYS)
+def test_what_is_scraped_are_the_pods_of_each_installation(
+    kubernetes: ControlPlane, tmp_path: Path, overlay: str
+) -> None:
+    folder = installations.choose(tmp_path / "chosen", overlay, "monitoring", namespace="mine")
+    bodies = installations.render(kubernetes, folder)
+    (monitor,) = installations.of_kind(bodies, "PodMonitor")
+    (workload,) = installations.of_kind(bodies, "Deployment", "StatefulSet")
+    pod = workload["spec"]["template"]
+    wanted = monitor["spec"]["selector"]["matchLabels"]
+    assert wanted.items() <= pod["metadata"]["labels"].items()
+    ports = {port["name"] for each in pod["spec"]["containers"] for port in each["ports"]}
+    (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
+    assert endpoint["port"] in ports
+    (rules,) = installations.of_kind(bodies, "PrometheusRule")
+    (dashboard,) = installations.of_kind(bodies, "ConfigMap")
+    assert {each["metadata"]["namespace"] for each in (monitor, rules, dashboard)} == {"mine"}
+    assert json.loads(dashboard["data"]["dashboard.json"])["title"] == "Server actions"
