@@ -189,7 +189,8 @@ class TestReadme:
         assert named <= targets()
 
     def test_names_only_settings_that_the_operator_has(self) -> None:
-        settings = {field.name for field in dataclasses.fields(Config)} | {"log_level", "log_format"}
+        settings = {field.name for field in dataclasses.fields(Config)}
+        settings |= {"log_level", "log_format"}
         variables = set(re.findall(r"\bSERVERACTIONS_([A-Z_]+)", README))
         flags = set(re.findall(r"(?<![-\w])--[a-z][-a-z]*", README)) - OTHERS_FLAGS
         assert {name.lower() for name in variables} <= settings
