@@ -77,16 +77,19 @@ def _judgement(body: dict[str, Any], *, problems: list[Problem], ours: bool = Tr
         name=str(about.get("name") or about.get("generateName") or ""),
         ours=ours,
         problems=tuple(dict.fromkeys(problems)),
-        warnings=tuple(_warnings(about.get("annotations"))) if ours else (),
+        warnings=tuple(_warnings(about)) if ours else (),
     )
 
 
-def _warnings(annotations: Any) -> Iterator[str]:
+def _warnings(metadata: dict[str, Any]) -> Iterator[str]:
+    annotations = metadata.get("annotations")
     if isinstance(annotations, dict) and CLAIMED in annotations:
         yield (
             f"the annotation {CLAIMED} marks a copy of an object that was taken up before: it ends"
             " as RestoredCopy. Remove the annotation if it shall run"
         )
+    if metadata.get("generateName") and not metadata.get("name"):
+        yield "generateName is for 'kubectl create': 'kubectl apply' wants a name"
 
 
 def _problems(kind: Kind, body: dict[str, Any]) -> Iterator[Problem]:

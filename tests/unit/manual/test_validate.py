@@ -165,6 +165,13 @@ def test_a_copy_of_an_object_that_was_taken_up_is_warned_of() -> None:
     assert "ends as RestoredCopy" in judged.warnings[0]
 
 
+def test_a_name_to_be_generated_is_taken_with_a_warning() -> None:
+    judged = judge(GOOD | {"metadata": {"generateName": "nightly-"}})
+
+    assert not judged.problems
+    assert "kubectl apply" in judged.warnings[0]
+
+
 @pytest.mark.parametrize(
     ("written", "meant"),
     [
