@@ -106,16 +106,21 @@ class Page:
     replaced: tuple[tuple[str, str], ...] = ()
 
 
+def _namespace(world: Assembled, name: str) -> None:
+    body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+    world.kubernetes.kubectl("apply", "-f", "-", stdin=json.dumps(body))
+
+
 def _front_page(world: Assembled) -> None:
     """Two servers; the migration of the second has been asked for, and will fail."""
     _, second = world.cloud.boot("web-1", "web-2")
     world.cloud.driver.fail("live_migration", "NovaException", ["out of memory"], servers=[second])
     world.create(world.body(LIVE, "web-2-off-host1", second))
-    world.kubernetes.kubectl("create", "namespace", "team-a")
+    _namespace(world, "team-a")
 
 
 def _gitops(world: Assembled) -> None:
-    world.kubernetes.kubectl("create", "namespace", "on-call")
+    _namespace(world, "on-call")
 
 
 def _gitops_end(world: Assembled) -> None:
