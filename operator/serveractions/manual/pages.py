@@ -123,7 +123,10 @@ def _page(kind: Kind, sample: str) -> str:
         "",
         "## Reasons",
         "",
-        *_prose("The same in all conditions; `status.message` is the sentence to read beside it."),
+        *_prose(
+            "The same in all conditions; `status.message` is the sentence to read beside it. The"
+            " runbook says more of each."
+        ),
         "",
         *_reasons(kind),
         "",
@@ -256,7 +259,8 @@ def _reasons(kind: Kind) -> Iterator[str]:
     yield "| Reason | In phase | What to do |"
     yield "|---|---|---|"
     for reason, phases in reasons_of(kind).items():
-        yield f"| `{reason}` | {', '.join(phases)} | {ADVICE[reason]} |"
+        link = f"[{reason}](../runbook.md#{reason.lower()})"
+        yield f"| {link} | {', '.join(phases)} | {ADVICE[reason]} |"
 
 
 def _first_sentence(kind: Kind) -> str:
