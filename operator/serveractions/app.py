@@ -148,7 +148,12 @@ class Operator:
         connections = Connections(
             config=config, secrets=KubeSecrets(api=api), count=self._metrics.count_request
         )
-        poller = SharedPoller(open_cloud=connections.open, deliver=inbox.observed, config=config)
+        poller = SharedPoller(
+            open_cloud=connections.open,
+            deliver=inbox.observed,
+            unseen=inbox.unseen,
+            config=config,
+        )
         leases = SlotLeases(
             store=KubeLeases(api=api, namespace=config.namespace, seconds=config.lease_renew / 2),
             clock=clock,

@@ -85,6 +85,7 @@ class Followed:
         due: When it is looked at singly next.
         joined: Since when it is followed.
         asked_again: Another look was asked for while one was under way.
+        told: Whether it was told that its cloud cannot be looked at.
         looks: How many looks there were.
         last: The newest observation.
         changed: When something was last seen to have changed.
@@ -102,6 +103,7 @@ class Followed:
     joined: float
     looking: bool = False
     asked_again: bool = False
+    told: bool = False
     looks: int = 0
     last: Observation | None = None
     changed: float = 0.0

@@ -38,6 +38,8 @@ log = logging.getLogger(__name__)
 
 LOG_INTERVAL = 300.0
 """How often the log repeats that a cloud cannot be looked at."""
+UNSEEN = 120.0
+"""Seconds after which it is told of an action that its cloud cannot be looked at."""
 LONGEST_SLEEP = 5.0
 """The heartbeat is never older while the loop is alive."""
 EAGER_LOOKS = 6
@@ -59,6 +61,7 @@ class SharedPoller:
         *,
         open_cloud: Open,
         deliver: Callable[[Key, Observation], None],
+        unseen: Callable[[Key, str], None] = lambda _key, _why: None,
         config: Config,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -67,11 +70,13 @@ class SharedPoller:
         Args:
             open_cloud: `Connections.open`.
             deliver: Takes each observation; it must not block.
+            unseen: Takes, once for each outage, why an action cannot be looked at for long.
             config: The intervals, and how many reads a cloud gets at once.
             clock: Monotonic seconds, the event loop's pace.
         """
         self._open = open_cloud
         self._deliver = deliver
+        self._unseen = unseen
         self._config = config
         self._clock = clock
         self._followed: dict[Key, Followed] = {}
@@ -264,6 +269,7 @@ class SharedPoller:
             # Another subject of the group may well be seen.
             group.tried = self._clock()
             self._report(group, error)
+            self._tell(followed, error, since=followed.full)
             return
         except (WaitError, InvalidCredentials, UnsupportedCloud) as error:
             self.failed(group, error)
@@ -280,6 +286,7 @@ class SharedPoller:
         next_look = self._clock() + pace.jitter(self._interval(followed))
         # What a list told meanwhile may be newer than what this look has read.
         followed.due = min(followed.due, next_look) if followed.asked_again else next_look
+        followed.told = False
         self._deliver(subject.key, seen)
 
     def _stand_in(self, followed: Followed) -> Observation | None:
@@ -345,6 +352,10 @@ class SharedPoller:
         if group.failures:
             log.info("the cloud can be looked at again", extra=group.about())
             group.failures, group.reported = 0, float("-inf")
+            for followed in list(self._followed.values()):
+                if followed.told and followed.group is group:
+                    followed.told = False
+                    self.show(followed)
 
     def failed(self, group: Group, error: Exception) -> None:
         """Have the whole group wait, longer each time it fails again."""
@@ -355,6 +366,15 @@ class SharedPoller:
         asked = error.retry_after if isinstance(error, WaitError) else None
         group.resume = now + pace.pause(self._config, failures=group.failures, asked=asked)
         self._report(group, error)
+        for followed in list(self._followed.values()):
+            if followed.group is group:
+                self._tell(followed, error, since=group.seen)
+
+    def _tell(self, followed: Followed, error: Exception, *, since: float) -> None:
+        """Have the object say that it cannot be looked at, if that lasts."""
+        if not followed.told and self._clock() - max(since, followed.joined) >= UNSEEN:
+            followed.told = True
+            self._unseen(followed.subject.key, str(error))
 
     def _report(self, group: Group, error: Exception) -> None:
         now = self._clock()

@@ -27,6 +27,10 @@ from serveractions.core.steering import Steering
 YOUNG = timedelta(seconds=20)
 """For so long after it was accepted even a live migration is looked at often: most that fail do so
 at once."""
+UNSEEN = "CloudNotSeen"
+"""The reason of the Event on an action whose cloud cannot be looked at. It is no reason of the
+object: the action goes on in Nova, whether it is seen or not."""
+_UNSEEN = "; at present it cannot be looked at: "
 NEARLY = 90
 """From this percentage on an action may end any moment."""
 
@@ -96,7 +100,10 @@ class Following:
             return None
         status = timing.resume_clock(status, now)
         if order is None:
-            await self._show(entry, status, verdict.message, now)
+            held = await self._show(entry, status, _with_sight(entry, verdict.message), now)
+            if held and entry.memory.unseen:  # no look will come that brings it up again
+                due = timing.seconds_until(timing.deadline(resource, status), now)
+                return held if due is None else min(held, due)
         else:
             steered = await self._steering.carry_out(resource, status, order)
             match steered:
@@ -123,8 +130,10 @@ class Following:
         )
         await self._recorder.write(entry.resource, status)
 
-    async def _show(self, entry: Entry, status: Status, message: str, now: datetime) -> None:
-        """Write a running status: at once where a person asked for something, else at intervals."""
+    async def _show(self, entry: Entry, status: Status, message: str, now: datetime) -> float:
+        """Write a running status: at once where a person asked for something, else at intervals;
+        return in how many seconds it may be written, 0 where it is.
+        """
         resource = entry.resource
         status = transitions.move(
             resource,
@@ -135,9 +144,13 @@ class Following:
             now=now,
         )
         since = self._clock.boottime() - entry.memory.written
-        if _steered(resource.status, status) or since >= self._progress_interval:
-            await self._recorder.write(resource, status)
-            entry.memory.written = self._clock.boottime()
+        if not _steered(resource.status, status) and since < self._progress_interval:
+            return self._progress_interval - since
+        stored = await self._recorder.write(resource, status)
+        if _UNSEEN in message and _UNSEEN not in (resource.status.message or ""):
+            self._recorder.warn(stored, UNSEEN, message)
+        entry.memory.written = self._clock.boottime()
+        return 0.0
 
     async def _finish(
         self, entry: Entry, status: Status, phase: Phase, reason: Reason, message: str
@@ -194,6 +207,12 @@ def _steered(old: Status, new: Status) -> bool:
 
 def _beside_text(status: Status) -> str:
     return f" (on the same server: {', '.join(status.beside)})" if status.beside else ""
+
+
+def _with_sight(entry: Entry, message: str) -> str:
+    """Return a message with why Nova cannot be looked at, where that is so."""
+    known, _, _ = message.partition(_UNSEEN)  # before the first look it is what was written last
+    return f"{known}{_UNSEEN}{entry.memory.unseen}" if entry.memory.unseen else known
 
 
 def _waiting_text(status: Status) -> str:

@@ -30,6 +30,7 @@ class Memory:
         stepped_down: Nova refused the microversion (406) once; the next attempt uses the floor.
         retry_after: For how many seconds Nova asked to be left alone when it last refused a
             request.
+        unseen: Why Nova cannot be looked at, while that lasts.
         beside: Objects that acted on the server meanwhile and are not yet in the status.
     """
 
@@ -41,6 +42,7 @@ class Memory:
     written: float = 0.0
     stepped_down: bool = False
     retry_after: float | None = None
+    unseen: str | None = None
     beside: tuple[str, ...] = ()
 
     def claim(self, attempt: int, now: float) -> None:
@@ -144,8 +146,15 @@ class Inbox:
         """Take in a look at Nova."""
         entry = self._entries.get(key)
         if entry is not None and not entry.gone and not entry.resource.status.phase.finished:
-            entry.observation = observation
+            entry.observation, entry.memory.unseen = observation, None
             self.queue.add(key, news=True)
+
+    def unseen(self, key: Key, why: str) -> None:
+        """Take in that Nova could not be looked at for a while."""
+        entry = self._entries.get(key)
+        if entry is not None and not entry.gone:
+            entry.memory.unseen = why
+            self.queue.add(key)
 
     def left(self, key: Key) -> None:
         """Take in that an object left the view: finished by our own write, or deleted, or finished

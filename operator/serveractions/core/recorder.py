@@ -120,6 +120,10 @@ class Recorder:
         self._remember(resource)
         return resource
 
+    def warn(self, resource: Resource, reason: str, message: str) -> None:
+        """Tell people of something that changes neither phase nor reason."""
+        self._events.post(resource, kind="Warning", reason=reason, message=message)
+
     def release(self, key: Key) -> None:
         """Free the server of an object that is over, and wake those that wait for it."""
         server_id = self._order.server_of(key)

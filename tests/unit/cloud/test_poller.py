@@ -22,7 +22,7 @@ from serveractions.api.spec import CloudCredentialsRef
 from serveractions.api.status import Progress
 from serveractions.cloud import pace
 from serveractions.cloud.look import look
-from serveractions.cloud.poller import EAGER_LOOKS, SharedPoller
+from serveractions.cloud.poller import EAGER_LOOKS, UNSEEN, SharedPoller
 from serveractions.config import Config
 from serveractions.core.errors import CloudUnavailable, Forbidden, NotFound, SecretMissing
 from serveractions.core.ports import CloudIdentity, Subject
@@ -439,6 +439,48 @@ async def test_what_is_followed_anew_is_not_unseen_since_its_cloud_was_last_look
         hands.now += 3600.0
         poller.follow(subject("b"))
         assert poller.unseen() == 0.0
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_an_outage_is_told_once_when_it_lasts_and_over_when_the_cloud_is_seen() -> None:
+    sky, hands, told = Sky(), Hands(), []
+    seen: asyncio.Queue[Observation] = asyncio.Queue()
+    poller = SharedPoller(
+        open_cloud=opening(sky),
+        deliver=lambda _, observation: seen.put_nowait(observation),
+        unseen=lambda key, why: told.append((key.name, why)),
+        config=CONFIG,
+        clock=hands,
+    )
+    running = asyncio.create_task(poller.run())
+
+    async def fail(after: float) -> None:
+        """Have the cloud fail once more."""
+        hands.now += after
+        tried = poller.stuck()
+        poller.follow(subject(request_id=f"req-{hands.now}"))
+        while tried and poller.stuck() == tried:  # noqa: ASYNC110 - nobody is told of a failure
+            await asyncio.sleep(0)
+
+    try:
+        poller.follow(subject())
+        await seen.get()
+        sky.it = CloudUnavailable("503")
+        await fail(UNSEEN / 2)
+        assert told == []
+        await fail(UNSEEN / 2)
+        await fail(UNSEEN)
+        assert told == [("a", "503")]
+        sky.it = BUSY
+        hands.now += UNSEEN
+        poller.follow(subject(request_id="another"))
+        while (await seen.get()).server != BUSY:
+            pass
+        sky.it = CloudUnavailable("504")
+        await fail(UNSEEN)
+        assert told == [("a", "503"), ("a", "504")]
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)

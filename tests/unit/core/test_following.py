@@ -246,3 +246,43 @@ async def test_without_the_lease_nothing_is_sent_for_what_is_followed(world: Wor
 
     assert world.sent(key, "confirmResize") == 0
     assert "waits for the operator process" in (world.status(key).message or "")
+
+
+class TestNotSeen:
+    async def test_an_action_says_that_it_cannot_be_looked_at_and_no_longer_when_it_can(
+        self, world: World
+    ) -> None:
+        world.nova.live_seconds = 300.0
+        process = await world.process()
+        key = world.create("ServerLiveMigration")
+        await world.until_phase(key, Phase.RUNNING)
+        await asyncio.sleep(30)
+        process.poller.blind = True
+        process.engine.inbox.unseen(key, "Nova answered 503")
+
+        await world.until(lambda: "cannot be looked at: Nova" in (world.status(key).message or ""))
+        status = world.status(key)
+        assert (status.phase, status.reason) == (Phase.RUNNING, "Progressing")
+        assert world.told(key).count("CloudNotSeen") == 1
+        process.engine.inbox.unseen(key, "Nova answered 504")
+        await world.until(lambda: (world.status(key).message or "").endswith("Nova answered 504"))
+        assert (world.status(key).message or "").count("cannot be looked at") == 1
+        assert world.told(key).count("CloudNotSeen") == 1
+
+        process.poller.blind = False
+        await world.until(lambda: "looked at" not in (world.status(key).message or ""))
+        assert (await world.until_finished(key)).phase is Phase.SUCCEEDED
+        assert world.sent(key) == 1
+
+    async def test_a_process_that_has_not_looked_yet_says_so_too(self, world: World) -> None:
+        world.nova.live_seconds = 300.0
+        first = await world.process()
+        key = world.create("ServerLiveMigration")
+        await world.until_phase(key, Phase.RUNNING)
+        first.kill()
+        second = await world.process("second", poll=None)
+        for why in ("503", "504"):
+            await asyncio.sleep(2 * PROGRESS)
+            second.engine.inbox.unseen(key, why)
+            await world.until(lambda why=why: (world.status(key).message or "").endswith(why))
+        assert (world.status(key).message or "").count("cannot be looked at") == 1
