@@ -10,7 +10,7 @@ import itertools
 import re
 import signal
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
@@ -29,6 +29,8 @@ SECRET, ACCOUNT = "openstack", "admin"
 CREDENTIALS = {"cloudCredentialsRef": {"secretName": SECRET, "cloudName": ACCOUNT}}
 """The part of each spec that names the Secret."""
 NAME = "victim"
+_NUMBERS = itertools.count()
+"""For names: several stages share one control plane."""
 SETTINGS = {
     "slots": "1",
     "lease-duration": "4",
@@ -81,7 +83,6 @@ class Stage:
     slow: Cloud
     kubeconfig: Path
     directory: Path
-    numbers: "itertools.count[int]" = field(default_factory=itertools.count)
 
     async def place(self, life: Life, settings: Mapping[str, str]) -> "Place":
         """Prepare a place for one object to live its life in.
@@ -91,7 +92,7 @@ class Stage:
             settings: Flags of the operator, beside those that all have.
         """
         home = self.slow if life.slow else self.quick
-        name = f"{re.sub('[^a-z]+', '-', life.name)}-{next(self.numbers)}"
+        name = f"{re.sub('[^a-z]+', '-', life.name)}-{next(_NUMBERS)}"
         directory = self.directory / name
         directory.mkdir()
         await furnish(self.cluster, name, clouds=await home.clouds_yaml())

@@ -23,6 +23,7 @@ from typing import Literal
 
 from fakes import port_calls
 from serveractions import operate as operator
+from serveractions.__main__ import hear_signals
 
 When = Literal["before", "after"]
 
@@ -118,6 +119,7 @@ def flags(calls: Path, point: Point | None, number: signal.Signals) -> list[str]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the operator; return its exit code."""
+    hear_signals()
     parser = argparse.ArgumentParser(prog="fakes.mortal")
     parser.add_argument("--calls", type=Path, required=True)
     parser.add_argument("--at", help="a call and which of that name, such as objects.mark:1")

@@ -151,7 +151,9 @@ class KeyedQueue(Generic[K]):
 
     def _ripen(self, key: K) -> None:
         """Put a key that has become due into the line; if it is at work, `done` does so."""
-        self._timers.pop(key, None)
+        timer = self._timers.pop(key, None)
+        if timer is not None:
+            timer.cancel()  # it has not fired where news came in the moment in which it was due
         # A timer may fire a clock tick early.
         self._due[key] = min(self._due[key], asyncio.get_running_loop().time())
         if key not in self._working:

@@ -51,6 +51,25 @@ async def test_news_go_before_what_stood_in_the_line_already() -> None:
     assert await nothing_comes(queue)
 
 
+def test_news_in_the_very_moment_in_which_a_key_becomes_due_leave_no_timer_behind() -> None:
+    complaints: list[dict[str, object]] = []
+
+    async def played() -> list[str]:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, context: complaints.append(context))
+        queue, due = KeyedQueue[str](), loop.time() + 0.01
+        queue.add("a", 0.01)
+        while loop.time() <= due:
+            pass  # the event loop has no turn, so that the timer cannot fire
+        queue.add("a", news=True)
+        keys = await drained(queue, 1)
+        await asyncio.wait({asyncio.ensure_future(queue.get())}, timeout=0.02)
+        return keys
+
+    assert asyncio.run(played()) == ["a"]
+    assert complaints == []
+
+
 async def test_news_of_a_key_at_work_go_first_when_the_work_is_done_and_only_once() -> None:
     queue = KeyedQueue[str]()
     queue.add("a")
