@@ -1,4 +1,4 @@
-"""Command line of the local stack: `python -m local_stack build | up | down`."""
+"""Command line of the local stack: `python -m local_stack build | tool | up | down`."""
 
 import argparse
 import os
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from local_stack import stack
+from local_stack import stack, toolchain
 from local_stack.commands import StackError
 from local_stack.progress import Progress, for_console
 from local_stack.stack import Stack
@@ -40,6 +40,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _build(_: argparse.Namespace, progress: Progress) -> None:
     stack.build(progress)
     progress.note("everything that the local stack needs is built and cached")
+
+
+def _tool(options: argparse.Namespace, progress: Progress) -> None:
+    del progress  # it writes to standard output, where a shell reads the path and nothing else
+    with for_console(Console(stderr=True)) as aside:
+        path = toolchain.tool(options.name, aside)
+    sys.stdout.write(f"{path}\n")
 
 
 def _up(options: argparse.Namespace, progress: Progress) -> None:
@@ -91,6 +98,10 @@ def _parser() -> argparse.ArgumentParser:
 
     build = commands.add_parser("build", help="build and cache what the stack needs, then stop")
     build.set_defaults(command=_build)
+
+    tool = commands.add_parser("tool", help="build one tool if need be, and print where it is")
+    tool.set_defaults(command=_tool)
+    tool.add_argument("name", metavar="NAME", help="for instance helm")
 
     up = commands.add_parser("up", help="bring the stack up and stay in the foreground")
     up.set_defaults(command=_up, kubernetes=True, openstack=True)

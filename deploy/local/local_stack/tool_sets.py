@@ -1,0 +1,127 @@
+"""What can be built from Go modules: which programs, from which pins.
+
+Programs that share a `go.mod` share the versions of everything below them, and the release of Go.
+Helm, promtool, Flux and Argo CD each want other ones than Kubernetes does: so each is a set of its
+own, with its own pins in `deploy/local/<set>/`, and is built only when somebody asks for it.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from local_stack.commands import StackError
+
+PIN_FILES = ("go.mod", "go.sum", "requirements.txt")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Program:
+    """One of the programs that can be built."""
+
+    name: str
+    package: str
+    minutes: str
+    """What a cold build takes on two cores, when the ones before it in its set are built."""
+    stamps: Mapping[str, str] = field(default_factory=dict)
+    """Go variables that tell the program its version, with {version}, {major} and {minor}."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToolSet:
+    """Programs that are built together."""
+
+    name: str
+    title: str
+    """What messages call it."""
+    module: str
+    """The Go module whose version is the version of the programs."""
+    programs: tuple[Program, ...]
+
+    @property
+    def pins(self) -> Path:
+        """Where go.mod, go.sum and the pinned release of Go are."""
+        return Path(__file__).resolve().parent.parent / self.name
+
+    def version(self) -> str:
+        """Return the pinned release, such as v1.36.3: it is written in go.mod and nowhere else."""
+        path = self.pins / "go.mod"
+        line = rf"^(?:require|\s)\s*{re.escape(self.module)} (v\S+)"
+        found = re.search(line, path.read_text(), re.MULTILINE)
+        if found is None:
+            raise StackError(f"{path} does not require {self.module}")
+        return found[1]
+
+    def linker_flags(self, program: Program) -> str:
+        """Strip the program, and tell it its version: otherwise it reports a made-up one."""
+        version = self.version()
+        major, minor, _ = version.removeprefix("v").split(".", 2)
+        values = {
+            name: value.format(version=version, major=major, minor=minor)
+            for name, value in program.stamps.items()
+        }
+        return " ".join(["-s -w", *(f"-X {name}={value}" for name, value in values.items())])
+
+
+_KUBERNETES_STAMPS = {
+    "k8s.io/component-base/version.gitVersion": "{version}",
+    "k8s.io/component-base/version.gitMajor": "{major}",
+    "k8s.io/component-base/version.gitMinor": "{minor}",
+}
+
+KUBERNETES = ToolSet(
+    name="kubernetes",
+    title="the control plane",
+    module="k8s.io/kubernetes",
+    programs=(
+        Program(name="etcd", package="go.etcd.io/etcd/server/v3", minutes="1 min"),
+        Program(
+            name="kube-apiserver",
+            package="k8s.io/kubernetes/cmd/kube-apiserver",
+            minutes="4-6 min",
+            stamps=_KUBERNETES_STAMPS,
+        ),
+        Program(
+            name="kube-controller-manager",
+            package="k8s.io/kubernetes/cmd/kube-controller-manager",
+            minutes="1-2 min",
+            stamps=_KUBERNETES_STAMPS,
+        ),
+        Program(
+            name="kubectl",
+            package="k8s.io/kubernetes/cmd/kubectl",
+            minutes="1 min",
+            stamps=_KUBERNETES_STAMPS,
+        ),
+    ),
+)
+
+HELM = ToolSet(
+    name="helm",
+    title="Helm",
+    module="helm.sh/helm/v4",
+    programs=(
+        Program(
+            name="helm",
+            package="helm.sh/helm/v4/cmd/helm",
+            minutes="4 min",
+            stamps={"helm.sh/helm/v4/internal/version.version": "{version}"},
+        ),
+    ),
+)
+
+TOOL_SETS = (KUBERNETES, HELM)
+
+
+def find(name: str) -> tuple[ToolSet, Program]:
+    """Return the program of that name, and its set.
+
+    Raises:
+        StackError: There is none; the message names those that there are.
+    """
+    for tools in TOOL_SETS:
+        for program in tools.programs:
+            if program.name == name:
+                return tools, program
+    known = ", ".join(program.name for tools in TOOL_SETS for program in tools.programs)
+    raise StackError(f"there is no tool called {name}: those that can be built are {known}")
