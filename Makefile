@@ -14,7 +14,7 @@ export PYTHONPATH := operator:deploy/local
 # Compiled files make the second run of the tests half as long; some machines switch them off.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help venv build demo test lint types layers unit core edges tools contract integration faults cluster e2e chaos bench crds pages clean
+.PHONY: help venv build demo test lint types layers unit core edges tools contract integration faults cluster e2e chaos bench rules picture crds pages clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -88,6 +88,12 @@ $(BENCH)/.installed: $(SCALE)
 
 bench: $(BENCH)/.installed  ## what the operator costs, beside what people use today (BENCH_SIZES=1,10 for less)
 	@PYTHONPATH=$(PYTHONPATH):tests $(BENCH)/bin/python -m scale
+
+rules: venv  ## promtool's own check of the alerts and of when they fire (PROMTOOL names another one)
+	@PROMTOOL="$(or $(PROMTOOL),$$($(BIN)/python -m local_stack tool promtool))" $(BIN)/python -m pytest tests/rules
+
+picture: $(BENCH)/.installed  ## draw what the dashboard shows of a real run of three minutes
+	@PYTHONPATH=$(PYTHONPATH):tests $(BENCH)/bin/python -m panels
 
 crds: venv  ## render crds/ from the Python types
 	@$(BIN)/python -m serveractions.api.crd
