@@ -8,7 +8,6 @@ from fakes import port_calls
 from serveractions import app
 from serveractions.core import ports
 
-
 INSIDE = {ports.Telemetry}
 """What reaches nothing outside of the process: dying there is dying between two calls."""
 
