@@ -31,12 +31,17 @@ def rules() -> dict[str, Any]:
     return dict(body["spec"])
 
 
-def check(promtool: str, folder: Path, rules: dict[str, Any]) -> tuple[int, str]:
-    """Run the cases on rules; return promtool's exit code and words."""
+def check(promtool: str, folder: Path, rules: dict[str, Any], *, of: str = "") -> tuple[int, str]:
+    """Run the cases, or those of one alert, on rules; return promtool's exit code and words."""
     cases = yaml.safe_load((MONITORING / CASES).read_text())
+    cases["tests"] = [
+        case
+        for case in cases["tests"]
+        if any(of in expected["expr"] for expected in case["promql_expr_test"])
+    ]
     (name,) = cases["rule_files"]
     (folder / name).write_text(yaml.safe_dump(rules))
-    shutil.copy(MONITORING / CASES, folder)
+    (folder / CASES).write_text(yaml.safe_dump(cases))
     done = subprocess.run(  # noqa: S603
         [promtool, "test", "rules", CASES], cwd=folder, capture_output=True, text=True, check=False
     )
@@ -63,7 +68,6 @@ def test_every_alert_fires_where_it_has_to_and_nowhere_else(
     assert code == 0, said
 
 
-@pytest.mark.timeout(900)  # promtool runs twice for each alert
 def test_every_threshold_is_held_by_a_case(
     promtool: str, tmp_path: Path, rules: dict[str, Any]
 ) -> None:
@@ -72,6 +76,6 @@ def test_every_threshold_is_held_by_a_case(
         for expression in ("vector(0) > 1", rule["expr"] + " or vector(1)"):
             changed = yaml.safe_load(yaml.safe_dump(rules))
             changed["groups"][0]["rules"][place]["expr"] = expression
-            code, said = check(promtool, tmp_path, changed)
+            code, said = check(promtool, tmp_path, changed, of=rule["alert"])
             assert code != 0, f"{rule['alert']} with {expression}"
             assert rule["alert"] in said

@@ -25,6 +25,8 @@ class Program:
     """What a cold build takes on two cores, when the ones before it in its set are built."""
     stamps: Mapping[str, str] = field(default_factory=dict)
     """Go variables that tell the program its version, with {version}, {major} and {minor}."""
+    tags: tuple[str, ...] = ()
+    """Go's build tags."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +112,23 @@ HELM = ToolSet(
     ),
 )
 
-TOOL_SETS = (KUBERNETES, HELM)
+PROMTOOL = ToolSet(
+    name="promtool",
+    title="promtool",
+    module="github.com/prometheus/prometheus",
+    programs=(
+        Program(
+            name="promtool",
+            package="github.com/prometheus/prometheus/cmd/promtool",
+            minutes="3 min",
+            stamps={"github.com/prometheus/common/version.Version": "{version}"},
+            # Rules need none of the clouds' libraries for service discovery, which are most of it.
+            tags=("remove_all_sd",),
+        ),
+    ),
+)
+
+TOOL_SETS = (KUBERNETES, HELM, PROMTOOL)
 
 
 def find(name: str) -> tuple[ToolSet, Program]:

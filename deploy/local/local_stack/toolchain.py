@@ -165,6 +165,7 @@ def _build(
         ):
             output = Path(directory) / program.name
             flags = ["-trimpath", "-ldflags", tools.linker_flags(program), "-o", str(output)]
+            flags += ["-tags", ",".join(program.tags)] if program.tags else []
             commands.run(
                 [go, "build", *flags, program.package],
                 cwd=tools.pins,
