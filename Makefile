@@ -14,7 +14,7 @@ export PYTHONPATH := operator:deploy/local
 # Compiled files make the second run of the tests half as long; some machines switch them off.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help venv build demo test lint types layers unit core edges tools contract integration faults cluster e2e chaos bench rules picture crds pages clean
+.PHONY: help venv build demo test lint types layers unit core edges tools contract integration faults cluster e2e chaos bench rules picture chart crds pages clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -94,6 +94,9 @@ rules: venv  ## promtool's own check of the alerts and of when they fire (PROMTO
 
 picture: $(BENCH)/.installed  ## draw what the dashboard shows of a real run of three minutes
 	@PYTHONPATH=$(PYTHONPATH):tests $(BENCH)/bin/python -m panels
+
+chart: venv build  ## the Helm chart with a real helm: what kustomize renders, and an operator that runs under it
+	@HELM=$$($(BIN)/python -m local_stack tool helm) && export HELM && $(BIN)/python -m pytest tests/chart
 
 crds: venv  ## render crds/ from the Python types
 	@$(BIN)/python -m serveractions.api.crd

@@ -44,7 +44,8 @@ USER = f"system:serviceaccount:{SYSTEM}:serveractions"
 class Installation:
     """What is applied, and where the operator is then."""
 
-    folder: Path = ROOT / "deploy/base"
+    folder: Path | None = ROOT / "deploy/base"
+    """None for what is there already."""
     namespace: str = SYSTEM
     alone: bool = False
     """Whether it serves nothing but its own namespace."""
@@ -166,7 +167,8 @@ def prepared(
         installation: Whose rights the operators have.
     """
     supervisor = kubernetes.supervisor
-    kubernetes.kubectl("apply", "--server-side", "--force-conflicts", "-k", installation.folder)
+    if installation.folder is not None:
+        kubernetes.kubectl("apply", "--server-side", "--force-conflicts", "-k", installation.folder)
     system = installation.namespace
     # An operator that another test killed holds its Leases on, and this one would wait for them.
     kubernetes.kubectl("delete", "leases", "--all", "--namespace", system)

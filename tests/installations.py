@@ -8,9 +8,14 @@ from typing import Any
 
 import yaml
 
+from assembled import Assembled
 from local_stack.kubernetes import ControlPlane
+from serveractions.api.kinds import BY_NAME, KINDS
 
 DEPLOY = Path(__file__).parents[1] / "deploy"
+SAMPLES = [
+    yaml.safe_load((DEPLOY / "samples" / f"{kind.singular}.yaml").read_text()) for kind in KINDS
+]
 OVERLAYS = ("cluster-wide", "single-namespace", "sharded")
 ROLES = ("ClusterRole", "Role")
 
@@ -74,6 +79,35 @@ def variables(bodies: Sequence[Body]) -> dict[str, Any]:
 def granted(bodies: Sequence[Body]) -> set[Right]:
     """Return every right of the roles in an installation."""
     return {right for role in of_kind(bodies, *ROLES) for right in _rights(role)}
+
+
+def finish_the_samples(world: Assembled) -> None:
+    """Apply one object of each kind, edit it before Nova has answered, so that its operator has to
+    read it anew, wait for the ends, and have the objects deleted.
+    """
+    names = {sample["kind"]: sample["metadata"]["name"] for sample in SAMPLES}
+    world.cloud.boot(*names.values())
+    label = {"serveractions.dev/usable-as": "password"}
+    world.create_secret("demo-password", {"password": "a-new-one"}, label=label)
+    held = world.cloud.fault("late-reply", {"family": "action"}, seconds=None, times=None)
+    world.kubernetes.kubectl("apply", "-n", world.namespace, "-k", DEPLOY / "samples")
+    for kind, name in names.items():
+        world.until_phase(BY_NAME[kind], name, "Issuing", seconds=60)
+        world.edit(BY_NAME[kind], name, ttlSecondsAfterFinished=3600)
+    world.cloud.release(held)
+    world.cloud.take_back(held)
+    for kind, name in names.items():
+        world.until_phase(BY_NAME[kind], name, "Succeeded", "Failed", seconds=60)
+    phases = {kind: world.phase(BY_NAME[kind], name) for kind, name in names.items()}
+    # Nova 23 removed that action.
+    assert [kind for kind in phases if phases[kind] == "Failed"] == ["ServerNetworkReset"], phases
+    for kind, name in names.items():
+        world.edit(BY_NAME[kind], name, ttlSecondsAfterFinished=0)
+    world.until(
+        lambda: not any(world.read(BY_NAME[kind], name) for kind, name in names.items()),
+        seconds=30,
+        what="the end of what has a time to live",
+    )
 
 
 def _rights(role: Body) -> Iterator[Right]:

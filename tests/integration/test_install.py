@@ -11,18 +11,14 @@ import yaml
 
 import assembled
 import installations
-from assembled import Assembled, Installation
+from assembled import Installation
 from audit import ALONE, OPERATOR, Audit, Write
 from installations import DEPLOY, OVERLAYS, Right
 from local_stack.commands import CommandError
 from local_stack.kubernetes import ControlPlane
-from serveractions.api.kinds import BY_NAME, KINDS
 
 SYSTEM, OWN = "serveractions-system", "serveractions-alone"
 COMPONENTS = ("network-policy", "without-ttl")
-SAMPLES = [
-    yaml.safe_load((DEPLOY / "samples" / f"{kind.singular}.yaml").read_text()) for kind in KINDS
-]
 SETTINGS = {"poll-interval": "1", "poll-interval-urgent": "0.3", "sweep-interval": "1"}
 PACE = {"live-migration": "1", "cold-migration": "0.6", "backup": "0.6"}
 
@@ -87,7 +83,7 @@ def used(
     ) as world:
         earlier = len(audit.requests(user=user))
         operator = world.start()
-        finish_the_samples(world)
+        installations.finish_the_samples(world)
         operator.stop()
         requests = audit.requests(user=user)[earlier:]
     return (
@@ -118,32 +114,3 @@ def test_every_right_is_used_and_no_other_is_needed(
 def _right(request: Write) -> Right:
     resource = "/".join(filter(None, (request.resource, request.subresource)))
     return Right(request.verb, request.group, resource)
-
-
-def finish_the_samples(world: Assembled) -> None:
-    """Apply one object of each kind, edit it before Nova has answered, so that its operator has to
-    read it anew, wait for the ends, and have the objects deleted.
-    """
-    names = {sample["kind"]: sample["metadata"]["name"] for sample in SAMPLES}
-    world.cloud.boot(*names.values())
-    label = {"serveractions.dev/usable-as": "password"}
-    world.create_secret("demo-password", {"password": "a-new-one"}, label=label)
-    held = world.cloud.fault("late-reply", {"family": "action"}, seconds=None, times=None)
-    world.kubernetes.kubectl("apply", "-n", world.namespace, "-k", DEPLOY / "samples")
-    for kind, name in names.items():
-        world.until_phase(BY_NAME[kind], name, "Issuing", seconds=60)
-        world.edit(BY_NAME[kind], name, ttlSecondsAfterFinished=3600)
-    world.cloud.release(held)
-    world.cloud.take_back(held)
-    for kind, name in names.items():
-        world.until_phase(BY_NAME[kind], name, "Succeeded", "Failed", seconds=60)
-    phases = {kind: world.phase(BY_NAME[kind], name) for kind, name in names.items()}
-    # Nova 23 removed that action.
-    assert [kind for kind in phases if phases[kind] == "Failed"] == ["ServerNetworkReset"], phases
-    for kind, name in names.items():
-        world.edit(BY_NAME[kind], name, ttlSecondsAfterFinished=0)
-    world.until(
-        lambda: not any(world.read(BY_NAME[kind], name) for kind, name in names.items()),
-        seconds=30,
-        what="the end of what has a time to live",
-    )
