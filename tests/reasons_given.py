@@ -22,6 +22,8 @@ class Given(NamedTuple):
     name: str
     phase: str
     reason: str
+    stated: bool
+    """Whether the write itself has the phase."""
 
 
 _BY_PLURAL = {kind.plural: kind for kind in KINDS}
@@ -29,11 +31,18 @@ _BY_PLURAL = {kind.plural: kind for kind in KINDS}
 
 def check(audit: Audit) -> None:
     """Raise AssertionError where a status has a phase and a reason that no page has."""
-    told = Counter((each.kind, each.phase, each.reason) for each in given(audit))
+    found = list(given(audit))
+    told = Counter((each.kind, each.phase, each.reason) for each in found if each.stated)
     unknown = {
         f"{kind} {phase} {reason}": times
         for (kind, phase, reason), times in told.items()
         if phase not in {str(each) for each in _reasons(kind).get(reason, ())}
+    }
+    # An object that was deleted and made anew under its name began with another phase.
+    unknown |= {
+        f"{each.kind} {each.reason}": 1
+        for each in found
+        if not each.stated and each.reason not in _reasons(each.kind)
     }
     pairs = {pair[1:] for pair in told}
     print(f"\nreasons: {sum(told.values())} statuses with {len(pairs)} pairs of phase and reason")  # noqa: T201
@@ -61,4 +70,4 @@ def given(audit: Audit) -> Iterator[Given]:
         for condition in status.get("conditions", ()):
             if condition["type"] == "Ready":
                 kind = _BY_PLURAL[target["resource"]]
-                yield Given(kind, *name[1:], phase, condition["reason"])
+                yield Given(kind, *name[1:], phase, condition["reason"], "phase" in status)
