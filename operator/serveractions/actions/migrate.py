@@ -79,7 +79,7 @@ class Migrate:
         server = existing(seen)
         found = migrations.search(status, seen)
         if server is None:
-            return _server_gone(found)
+            return _server_gone(status, found)
         if server.partial:
             return Running(f"Nova cannot see {named(server)} just now: its cell is down")
         if isinstance(found, migrations.Ambiguous):
@@ -89,8 +89,18 @@ class Migrate:
         return _BY_STATUS.get(found.status, _moving)(status, seen, server, found)
 
 
-def _server_gone(found: Migration | migrations.Ambiguous | None) -> Verdict:
-    if isinstance(found, Migration) and found.status == "confirmed":
+def _server_gone(status: Status, found: Migration | migrations.Ambiguous | None) -> Verdict:
+    """Judge a deleted server; its deletion confirms what waits (API._confirm_resize_on_deleting).
+
+    So only a confirmation of ours says that somebody had wanted the server where it is. Nova hides
+    the migrations of a deleted server: whether one that a deletion has confirmed is seen at all is
+    a matter of the moment, and the end must not hang on that.
+    """
+    if (
+        isinstance(found, Migration)
+        and found.status == "confirmed"
+        and migrations.asked(status, follow_up.CONFIRM, found.uuid)
+    ):
         return Succeeded(f"the server was migrated{to(found.dest_host)}; it was deleted afterwards")
     return Failed(Reason.SERVER_GONE, "the server was deleted while it was being migrated")
 

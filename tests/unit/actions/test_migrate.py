@@ -284,7 +284,13 @@ def test_two_new_migrations_of_the_same_moment_are_not_taken_blindly() -> None:
 
 def test_a_server_deleted_in_flight_is_a_failure_and_one_deleted_after_is_none() -> None:
     assert reason(seen(None, migrations=(migration("finished"),))) is Reason.SERVER_GONE
-    assert isinstance(judge(seen(None, migrations=(migration("confirmed"),))), Succeeded)
+    confirmed = seen(None, migrations=(migration("confirmed"),))
+    assert isinstance(judge(confirmed, follow_ups=(sent("confirmResize"),)), Succeeded)
+
+
+def test_a_confirmation_by_the_deletion_itself_is_a_failure_whether_it_is_seen_or_not() -> None:
+    for found in ((migration("confirmed"),), ()):
+        assert reason(seen(None, migrations=found)) is Reason.SERVER_GONE
 
 
 def test_a_partial_row_of_a_dead_cell_says_nothing() -> None:
