@@ -16,6 +16,7 @@ from fakes.cloud import remote
 from fakes.cloud.remote import FakeCloud
 from local_stack import stack
 from local_stack.control import Control
+from local_stack.openstack import NOVA
 from local_stack.openstack_config import Settings
 from local_stack.progress import Silent
 from local_stack.servers import ServerFactory
@@ -58,6 +59,10 @@ class World(Protocol):
         """Send an action so often at the same moment that each is checked before one begins."""
         ...
 
+    def errors(self) -> list[str]:
+        """Return the lines of its log that tell of errors."""
+        ...
+
 
 @dataclass
 class FakeWorld:
@@ -89,6 +94,10 @@ class FakeWorld:
         """It does one thing at a time: that another came between has to be ordered."""
         self.cloud.happen("race", server=server, times=times - 1)
         return [ask() for _ in range(times)]
+
+    def errors(self) -> list[str]:
+        """It answers every error with all that it knows."""
+        return []
 
 
 @dataclass
@@ -127,6 +136,10 @@ class NovaWorld:
     def at_once(self, server: str, ask: Ask, times: int) -> list[requests.Response]:
         asking = [Asking(ask) for _ in range(times)]
         return [each.answer() for each in asking]
+
+    def errors(self) -> list[str]:
+        log = self.up.supervisor.logs / f"{NOVA}.log"
+        return [line for line in log.read_text(errors="replace").splitlines() if " ERROR " in line]
 
 
 @contextmanager

@@ -4,7 +4,7 @@ A server takes the real Nova the better part of a second, so all tests share a f
 that is ACTIVE and leaves it so.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 
@@ -24,6 +24,22 @@ FLEET = (
     "live-again",
     "live-breaks",
 )
+
+
+ERRORS = 60
+"""So many lines of what went wrong are shown of a cloud."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show beside a failed test what its cloud says went wrong: its own words are in no answer."""
+    report = yield
+    if report.failed and isinstance(item, pytest.Function) and "cloud" in item.funcargs:
+        errors = item.funcargs["cloud"].world.errors()[-ERRORS:]
+        report.sections.append(("errors in the cloud's log", "\n".join(errors)))
+    return report
 
 
 @pytest.fixture(scope="session")

@@ -41,7 +41,7 @@ def deleted(cloud: Cloud) -> dict[str, str]:
     cloud.settles(servers["verify"], "VERIFY_RESIZE")
     for server in servers.values():
         answer = cloud.admin.ask("DELETE", f"/servers/{server}")
-        assert (answer.status_code, answer.content) == (204, b"")
+        assert (answer.status_code, answer.text) == (204, "")
     for server in servers.values():
         path = f"/servers/{server}"
         until(lambda: cloud.admin.ask("GET", path).status_code == 404, "its end")  # noqa: B023
