@@ -6,9 +6,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from audit import WRITING
+
 Row = Mapping[str, Any]
 
-READS = frozenset({"servers", "instance-actions", "server-migrations", "os-migrations", "images"})
+READS = frozenset(
+    {
+        "servers",
+        "server-lists",
+        "instance-actions",
+        "server-migrations",
+        "os-migrations",
+        "images",
+    }
+)
 FINISHED = frozenset({"Succeeded", "Failed", "Cancelled"})
 REFUSED = 400
 
@@ -118,7 +129,9 @@ def writes(
     telling: Counter[str] = Counter()
     for each in events:
         target = each.get("objectRef") or {}
-        if each.get("userAgent", "").split("/")[0] != agent or target.get("resource") != resource:
+        if each["verb"] not in WRITING or target.get("resource") != resource:
+            continue
+        if each.get("userAgent", "").split("/")[0] != agent:
             continue
         status = _status(each)
         moves = target.get("subresource") != "status" or "phase" in status

@@ -42,6 +42,7 @@ class Group:
         unlisted_until: The lists cannot be had; they are not asked for before that.
         since: From when on changes are asked for, on Nova's clock; None before the first list.
         migrations_hidden: Migrations are not for these credentials to list.
+        progressed: When a round last read how far running migrations are.
         wake: Set when a round should not wait for its time.
     """
 
@@ -58,6 +59,7 @@ class Group:
     unlisted_until: float = float("-inf")
     since: datetime | None = None
     migrations_hidden: bool = False
+    progressed: float = float("-inf")
     wake: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property

@@ -32,6 +32,8 @@ SWEEP = 600.0
 """How often what the lists tell of is looked at by itself, for what they have missed."""
 MOST_PROGRESS = 4
 """Running live migrations whose progress is read in one round, each in its turn."""
+PROGRESS_AGAIN = 0.8
+"""In poll intervals: a quick round does not read progress if one before it did."""
 AT_A_TIME = 50
 """Actions for which the news of a round are taken in without a pause."""
 YOUNG = 20.0
@@ -85,19 +87,20 @@ class Listing:
         me = asyncio.current_task()
         try:
             while group.rounds is me:
-                begun = self._clock()
+                begun, lively = self._clock(), False
                 if begun >= group.resume:
-                    await self._round(group)
-                await self._until_next(group, begun)
+                    lively = await self._round(group)
+                await self._until_next(group, begun, lively=lively)
         finally:
             if group.rounds is me:
                 self._schedule.unlist(group, "a defect of the operator")
 
-    async def _round(self, group: Group) -> None:
+    async def _round(self, group: Group) -> bool:
+        """Read what has changed, and what that leads to; return whether anything may have ended."""
         asked = list(group.listable.values())
         if not asked:
-            return
-        subject = asked[0].subject
+            return False
+        subject, lively = asked[0].subject, False
         try:
             sight = await self._open(subject.namespace, subject.credentials)
             changes = await rounds.read(sight, group)
@@ -110,12 +113,16 @@ class Listing:
                     news = rounds.news(followed, changes)
                     self._take_in(followed, news, changes)
                     unclear += [followed] if news is News.LOOK else []
+                    lively = lively or news in (News.DONE, News.LOOK)
             await self._look_at(unclear, sight)
-            await self._read_progress(sight, group)
+            if self._clock() - group.progressed > self._config.poll_interval * PROGRESS_AGAIN:
+                group.progressed = self._clock()
+                await self._read_progress(sight, group)
         except (Forbidden, NotFound, TooManyChanges) as error:
             self._schedule.unlist(group, str(error))
         except (WaitError, InvalidCredentials, UnsupportedCloud) as error:
             self._schedule.failed(group, error)
+        return lively
 
     def _take_in(self, followed: Followed, news: News, changes: Changes) -> None:
         match news:
@@ -168,19 +175,20 @@ class Listing:
                 followed.last = replace(last, progress=progress)
                 self._schedule.show(followed)
 
-    async def _until_next(self, group: Group, begun: float) -> None:
-        """Wait for the next round: sooner where actions are new, and where one has just come."""
+    async def _until_next(self, group: Group, begun: float, *, lively: bool) -> None:
+        """Wait for the next round: sooner where actions are new or have ended, as one end is seldom
+        alone, and where one has just come.
+        """
         now = self._clock()
-        usual = self._config.poll_interval
+        took = now - begun
         young = any(now - one.joined < YOUNG for one in group.listable.values())
-        # Rounds that take long, as the cloud is slow or much changes in it, leave it as much rest.
-        gap = pace.jitter(usual / 2 if young else usual) + (now - begun)
+        gap = pace.rest(self._config, took=took, quick=young or lively)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(max(gap, group.resume - now)):
                 await group.wake.wait()
                 group.wake.clear()
                 # What has come within the same moment is seen by the same round.
-                await asyncio.sleep(max(self._config.poll_interval_urgent, now - begun))
+                await asyncio.sleep(max(self._config.poll_interval_urgent, took))
 
 
 def in_place(sight: Sight, subject: Subject) -> bool:

@@ -4,11 +4,13 @@ Raw requests instead of openstacksdk's resource methods: those choose another mi
 cloud and in each release, and drop the request id that everything here depends on.
 """
 
+import asyncio
 import re
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
+from typing import Any, TypeVar
 
 from serveractions.actions.action import NovaRequest
 from serveractions.actions.microversions import (
@@ -48,6 +50,13 @@ PAGE = 200
 _MAX_PAGES = 20
 MIGRATIONS_PAGE = 1000
 """Migrations in one answer: Nova's own largest page (`[api] max_limit`), 0.5 MB."""
+CHANGED_PAGES = 100
+"""Pages of changes that are read in one go: after a restart with thousands in flight, each of their
+servers has changed not long ago, and looking at each by itself would be a storm."""
+AT_A_TIME = 100
+"""Records that are read without a pause: 2 ms."""
+
+T = TypeVar("T")
 
 
 class TooManyChanges(CloudUnavailable):
@@ -192,16 +201,16 @@ class NovaCloud:
         rows: list[Server] = []
         clock: datetime | None = None
         marker: str | None = None
-        for _ in range(_MAX_PAGES):
+        for _ in range(CHANGED_PAGES):
             answer = await self._changed_servers(since, marker)
             clock = clock or _nova_time(answer)
             with reading("compute"):
                 page = records.rows(answer.body, "servers")
-                rows += [records.server(row) for row in page if row.get("id") in wanted]
+            rows += await _read(page, records.server, named="id", wanted=wanted)
             if not page or not answer.body.get("servers_links"):
                 return rows, clock
             marker = str(page[-1].get("id"))
-        raise TooManyChanges(f"Nova lists more than {_MAX_PAGES * PAGE} servers that changed")
+        raise TooManyChanges(f"Nova lists more than {CHANGED_PAGES * PAGE} servers that changed")
 
     async def _changed_servers(self, since: datetime, marker: str | None) -> Answer:
         params = {"changes-since": _moment(since), "limit": str(PAGE)}
@@ -229,13 +238,12 @@ class NovaCloud:
         """
         found: list[Migration] = []
         marker: str | None = None
-        for _ in range(_MAX_PAGES):
+        for _ in range(CHANGED_PAGES):
             params = {"changes-since": _moment(since), "limit": str(MIGRATIONS_PAGE)}
             answer = await self._migrations(params | ({"marker": marker} if marker else {}))
             with reading("compute"):
                 page = records.rows(answer.body, "migrations")
-                ours = [row for row in page if row.get("instance_uuid") in wanted]
-                found += [records.migration(row) for row in ours]
+            found += await _read(page, records.migration, named="instance_uuid", wanted=wanted)
             if not page or not answer.body.get("migrations_links"):
                 return found
             marker = identifier(str(page[-1].get("uuid")))
@@ -338,6 +346,27 @@ def _only(matching: dict[str, Server], name: str) -> Server:
             f"spec.serverRef.id: {', '.join(sorted(matching)[:20])}"
         )
     return next(iter(matching.values()))
+
+
+async def _read(
+    page: Sequence[Mapping[str, Any]],
+    read: Callable[[Mapping[str, Any]], T],
+    *,
+    named: str,
+    wanted: Collection[str],
+) -> list[T]:
+    """Read those rows of a page that name a wanted server; the event loop has more to do between.
+
+    Raises:
+        CloudUnavailable: A row is no record.
+    """
+    found: list[T] = []
+    for first in range(0, len(page), AT_A_TIME):
+        rows = page[first : first + AT_A_TIME]
+        with reading("compute"):
+            found += [read(row) for row in rows if row.get(named) in wanted]
+        await asyncio.sleep(0)
+    return found
 
 
 def _moment(time: datetime) -> str:

@@ -21,7 +21,7 @@ from serveractions.actions.observation import (
 from serveractions.api.resource import Key
 from serveractions.api.spec import CloudCredentialsRef
 from serveractions.api.status import Progress
-from serveractions.cloud import listing, poller
+from serveractions.cloud import listing, pace, poller
 from serveractions.cloud.poller import SharedPoller
 from serveractions.cloud.rounds import HORIZON, OVERLAP
 from serveractions.config import Config
@@ -294,6 +294,40 @@ async def test_few_actions_are_looked_at_one_by_one_again() -> None:
         lists = sky.asked["servers"]
         await follower.until(lambda: sky.asked["look"] > looks + 10)
         assert sky.asked["servers"] == lists
+
+
+async def test_after_an_end_the_next_round_comes_sooner_as_one_end_is_seldom_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    said: list[bool] = []
+
+    def rest(config: Config, *, took: float, quick: bool) -> float:
+        said.append(quick)
+        return config.poll_interval
+
+    monkeypatch.setattr(listing, "YOUNG", 0.0)
+    monkeypatch.setattr(pace, "rest", rest)
+    async with following(sky := Sky()) as follower:
+        await settled(follower)
+        said.clear()
+        await follower.rounds(3)
+        assert not any(said), "nothing has happened"
+        sky.complete("s3")
+        await follower.until(lambda: any(said))
+        follower.poller.forget(subject("s3").key)
+        await follower.rounds(2)
+        assert not said[-1], "it is over"
+
+
+@pytest.mark.parametrize(
+    ("took", "quick", "expected"),
+    [(0.0, False, 5.0), (1.0, False, 4.0), (1.0, True, 1.5), (4.0, False, 4.0), (2.0, True, 2.0)],
+)
+def test_rounds_begin_in_even_steps_and_rest_as_long_as_they_took(
+    took: float, quick: bool, expected: float
+) -> None:
+    found = pace.rest(Config(poll_interval=5.0), took=took, quick=quick)
+    assert expected - 0.5 <= found <= expected + 0.5
 
 
 async def test_without_the_right_to_list_servers_each_is_looked_at() -> None:

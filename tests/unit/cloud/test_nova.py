@@ -111,6 +111,22 @@ async def test_a_name_that_two_servers_have_lists_their_ids(it: OpenStack, nova:
     assert OTHER in str(caught.value)
 
 
+async def test_changes_of_thousands_of_servers_are_read_to_their_end(
+    it: OpenStack, nova: NovaCloud
+) -> None:
+    pages, last = iter(range(30)), 29
+
+    def answer(_: web.Request) -> Any:
+        found = SERVER if next(pages) == last else OTHER
+        more = {} if found == SERVER else {"servers_links": [{"rel": "next", "href": "x"}]}
+        return {"servers": [server(found)]} | more
+
+    it.answers[DETAIL] = answer
+    found, _ = await nova.changed_servers(datetime.now(UTC), {SERVER})
+    assert [each.id for each in found] == [SERVER]
+    assert len(it.paths()) == last + 1
+
+
 def test_a_row_of_a_cell_that_is_down_is_partial() -> None:
     row = {"id": SERVER, "status": "UNKNOWN", "tenant_id": PROJECT, "links": []}
     found = records.server(row)

@@ -79,6 +79,7 @@ def test_writes_that_move_an_object_on_are_told_from_those_of_its_progress() -> 
         patch("a", requestObject={"status": {"phase": "Running"}}),
         patch("a", requestObject={"status": {"progress": {"percent": 3}}}),
         patch("a", agent="kopf/1.45.2", requestObject=[]),
+        patch("a", agent="kopf/1.45.2", verb="watch"),
     ]
     moving, telling = tally.writes(events, agent="serveractions", resource="things")
     assert (moving, telling) == ({"a": 2}, {"a": 1})
