@@ -30,6 +30,16 @@ class Program:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Folder:
+    """Files of a module that its programs cannot do without, such as their CRDs."""
+
+    module: str
+    path: str
+    version_of: str
+    """The module whose version in go.mod is taken: an archive that nothing imports is not there."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class ToolSet:
     """Programs that are built together."""
 
@@ -39,19 +49,26 @@ class ToolSet:
     module: str
     """The Go module whose version is the version of the programs."""
     programs: tuple[Program, ...]
+    folders: Mapping[str, Folder] = field(default_factory=dict)
+    """What is kept beside the programs, and by which name."""
 
     @property
     def pins(self) -> Path:
         """Where go.mod, go.sum and the pinned release of Go are."""
         return Path(__file__).resolve().parent.parent / self.name
 
-    def version(self) -> str:
-        """Return the pinned release, such as v1.36.3: it is written in go.mod and nowhere else."""
+    def version(self, module: str | None = None) -> str:
+        """Return the pinned release, such as v1.36.3: it is written in go.mod and nowhere else.
+
+        Args:
+            module: Another one than that of the programs.
+        """
         path = self.pins / "go.mod"
-        line = rf"^(?:require|\s)\s*{re.escape(self.module)} (v\S+)"
+        wanted = module or self.module
+        line = rf"^(?:require|\s)\s*{re.escape(wanted)} (v\S+)"
         found = re.search(line, path.read_text(), re.MULTILINE)
         if found is None:
-            raise StackError(f"{path} does not require {self.module}")
+            raise StackError(f"{path} does not require {wanted}")
         return found[1]
 
     def linker_flags(self, program: Program) -> str:
@@ -128,7 +145,21 @@ PROMTOOL = ToolSet(
     ),
 )
 
-TOOL_SETS = (KUBERNETES, HELM, PROMTOOL)
+_KUSTOMIZE = "github.com/fluxcd/kustomize-controller"
+_SOURCE = "github.com/fluxcd/source-controller"
+
+FLUX = ToolSet(
+    name="flux",
+    title="Flux",
+    module=_KUSTOMIZE,
+    programs=(Program(name="kustomize-controller", package=_KUSTOMIZE, minutes="8 min"),),
+    folders={
+        "kustomize-crds": Folder(module=_KUSTOMIZE, path="config/crd/bases", version_of=_KUSTOMIZE),
+        "source-crds": Folder(module=_SOURCE, path="config/crd/bases", version_of=f"{_SOURCE}/api"),
+    },
+)
+
+TOOL_SETS = (KUBERNETES, HELM, PROMTOOL, FLUX)
 
 
 def find(name: str) -> tuple[ToolSet, Program]:

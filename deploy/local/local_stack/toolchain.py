@@ -63,6 +63,18 @@ def tool(name: str, progress: Progress, *, environ: Mapping[str, str] = os.envir
     return _built(tools, (program,), progress, environ)[program.name]
 
 
+def folder(
+    tools: ToolSet, name: str, progress: Progress, *, environ: Mapping[str, str] = os.environ
+) -> Path:
+    """Return where files are that come with the programs of a set, after building that if need be.
+
+    Raises:
+        StackError: The build failed; names the build log.
+    """
+    _built(tools, tools.programs, progress, environ)
+    return cache_directory(environ, tools.pins) / name
+
+
 def _built(
     tools: ToolSet, programs: Sequence[Program], progress: Progress, environ: Mapping[str, str]
 ) -> dict[str, Path]:
@@ -155,6 +167,17 @@ def _build(
             log=log,
             what="download the Go modules",
         )
+    for name, files in tools.folders.items():
+        archive = f"{files.module}@{tools.version(files.version_of)}"
+        commands.run(  # go.sum vouches for it as for any other
+            [go, "mod", "download", archive],
+            cwd=tools.pins,
+            env=env,
+            log=log,
+            what=f"download {archive}",
+        )
+        unpacked = Path(env["GOMODCACHE"]) / archive / files.path
+        shutil.copytree(unpacked, cache / name, dirs_exist_ok=True)
     for number, program in enumerate(missing, start=1):
         with (
             progress.step(

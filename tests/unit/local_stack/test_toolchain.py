@@ -8,7 +8,7 @@ import pytest
 from local_stack import toolchain
 from local_stack.commands import StackError
 from local_stack.progress import Silent
-from local_stack.tool_sets import KUBERNETES, PIN_FILES, TOOL_SETS, ToolSet
+from local_stack.tool_sets import FLUX, KUBERNETES, PIN_FILES, TOOL_SETS, ToolSet
 
 
 @pytest.fixture
@@ -121,3 +121,17 @@ def test_a_set_whose_go_mod_lacks_its_module_is_refused() -> None:
     odd = ToolSet(name="helm", title="odd", module="example.org/odd", programs=())
     with pytest.raises(StackError, match=r"does not require example\.org/odd"):
         odd.version()
+
+
+def test_files_that_come_with_a_program_are_pinned_like_the_modules_it_is_built_from() -> None:
+    for tools in TOOL_SETS:
+        sums = (tools.pins / "go.sum").read_text()
+        for files in tools.folders.values():
+            assert f"{files.module} {tools.version(files.version_of)} h1:" in sums
+
+
+def test_files_that_come_with_a_program_lie_in_the_cache_of_its_set(tmp_path: Path) -> None:
+    environ = {"XDG_CACHE_HOME": str(tmp_path)}
+    cache = toolchain.cache_directory(environ, FLUX.pins)
+    program(cache / "bin", "kustomize-controller")
+    assert toolchain.folder(FLUX, "source-crds", Silent(), environ=environ) == cache / "source-crds"
