@@ -14,7 +14,7 @@ export PYTHONPATH := operator:deploy/local
 # Compiled files make the second run of the tests half as long; some machines switch them off.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help venv build demo test lint types layers unit core edges tools contract integration faults cluster e2e chaos bench rules picture chart crds pages clean
+.PHONY: help venv build demo test lint types layers unit core edges tools contract integration faults cluster e2e gitops chaos bench rules picture chart crds pages clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -75,6 +75,10 @@ cluster: venv  ## the other half
 
 e2e: venv  ## each action on a real kube-apiserver and a real Nova
 	@$(BIN)/python -m pytest tests/e2e
+
+gitops: venv build  ## actions from Git, applied by a real Flux (which is built once, about 8 minutes)
+	@$(BIN)/python -m local_stack tool kustomize-controller
+	@$(BIN)/python -m pytest --durations=0 tests/gitops
 
 chaos: venv build  ## long runs with faults: what breaks, dies and comes back, on real servers
 	@$(BIN)/python -m pytest -s tests/chaos

@@ -1,0 +1,28 @@
+"""One control plane with the CRDs of the engines, an operator and a fake cloud for all of it."""
+
+from collections.abc import Iterator
+
+import pytest
+
+import assembled
+from assembled import Assembled
+from control_plane import audit, kubernetes
+from gitops.flux import Flux, controller
+from local_stack.kubernetes import ControlPlane
+
+__all__ = ["audit", "kubernetes"]
+
+
+@pytest.fixture(scope="session")
+def world(kubernetes: ControlPlane) -> Iterator[Assembled]:
+    """The operator, quick to look, and a cloud whose migrations end when a test says so."""
+    settings = {"poll-interval": "1", "poll-interval-urgent": "0.5", "retry-interval": "1"}
+    with assembled.running(kubernetes, name="gitops", settings=settings) as world:
+        yield world
+
+
+@pytest.fixture(scope="session")
+def flux(world: Assembled) -> Iterator[Flux]:
+    """Flux's kustomize-controller beside it."""
+    with controller(world) as flux:
+        yield flux

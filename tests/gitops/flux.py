@@ -1,0 +1,279 @@
+"""A real kustomize-controller, and repositories that it applies.
+
+Flux's source-controller, which would clone the repository and serve it as an archive, is left out:
+a test does that itself and says so in an ExternalArtifact, as Flux lets others do.
+"""
+
+import hashlib
+import json
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from http import HTTPStatus
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import requests
+import yaml
+
+from administrator import MERGE_PATCH
+from assembled import ROOT, Assembled
+from gitops.repository import Repository
+from local_stack import toolchain
+from local_stack.progress import Silent
+from local_stack.supervisor import Process
+from local_stack.tool_sets import FLUX
+
+SHIPPED = ROOT / "deploy" / "gitops" / "flux"
+CONTROLLER = "kustomize-controller"
+KUSTOMIZE, SOURCE = "kustomize.toolkit.fluxcd.io/v1", "source.toolkit.fluxcd.io/v1"
+GATES = "--feature-gates=ExternalArtifact=true"
+"""Lets a test be the source."""
+SYNC_WITHIN = 60.0
+
+
+@dataclass(frozen=True)
+class Ready:
+    """What the condition Ready of a Kustomization says."""
+
+    status: str
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Followed:
+    """A repository, and the Kustomization that follows it."""
+
+    flux: "Flux"
+    name: str
+    repository: Repository
+
+    def push(self, message: str) -> str:
+        """Commit what has changed and publish it; return the revision."""
+        revision = f"main@sha1:{self.repository.commit(message)}"
+        archive = self.flux.archives / f"{self.name}-{secrets.token_hex(4)}.tar.gz"
+        self.repository.archive(archive)
+        now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        digest = hashlib.sha256(archive.read_bytes()).hexdigest()
+        status = {
+            "artifact": {
+                "url": f"{self.flux.url}/{archive.name}",
+                "path": archive.name,
+                "digest": f"sha256:{digest}",
+                "size": archive.stat().st_size,
+                "revision": revision,
+                "lastUpdateTime": now,
+            },
+            "conditions": [
+                {
+                    "type": "Ready",
+                    "status": "True",
+                    "reason": "Succeeded",
+                    "message": "stored",
+                    "lastTransitionTime": now,
+                }
+            ],
+        }
+        answer = self.flux.world.session.patch(
+            f"{self.flux.path(SOURCE, 'externalartifacts', self.name)}/status",
+            json={"status": status},
+            headers=MERGE_PATCH,
+            timeout=30,
+        )
+        assert answer.ok, answer.text
+        return revision
+
+    def read(self) -> dict[str, Any]:
+        """Return the Kustomization."""
+        path = self.flux.path(KUSTOMIZE, "kustomizations", self.name)
+        answer = self.flux.world.session.get(path, timeout=30)
+        answer.raise_for_status()
+        found: dict[str, Any] = answer.json()
+        return found
+
+    def ready(self, revision: str) -> Ready:
+        """Return what it says of a revision: unknown as long as it speaks of another."""
+        return _ready(self.read(), revision)
+
+    def until(self, revision: str, status: str, *, seconds: float = SYNC_WITHIN) -> Ready:
+        """Wait until it is ready, or is not, and return what it says."""
+        what = f"{self.name} has Ready={status} of {revision}"
+        try:
+            self.flux.world.until(
+                lambda: self.ready(revision).status == status, seconds=seconds, what=what
+            )
+        except AssertionError as error:
+            raise AssertionError(f"{error}; it says {self.read().get('status')}") from None
+        return self.ready(revision)
+
+    def until_checking(self, *, seconds: float = SYNC_WITHIN) -> None:
+        """Wait until Flux has applied all and waits for it to be healthy."""
+
+        def checking() -> bool:
+            conditions = self.read().get("status", {}).get("conditions", ())
+            return any("health check" in each["message"].lower() for each in conditions)
+
+        self.flux.world.until(checking, seconds=seconds, what=f"{self.name} checks the health")
+
+    def reconcile(self) -> None:
+        """Let Flux apply what it has applied already, and wait for that, as `flux reconcile`."""
+        token = secrets.token_hex(4)
+        asked = {"reconcile.fluxcd.io/requestedAt": token}
+        answer = self.flux.world.session.patch(
+            self.flux.path(KUSTOMIZE, "kustomizations", self.name),
+            json={"metadata": {"annotations": asked}},
+            headers=MERGE_PATCH,
+            timeout=30,
+        )
+        assert answer.ok, answer.text
+        self.flux.world.until(
+            lambda: self.read()["status"].get("lastHandledReconcileAt") == token,
+            seconds=SYNC_WITHIN,
+            what=f"{self.name} is reconciled",
+        )
+
+    @contextmanager
+    def watched(self, revision: str) -> Iterator[list[Ready]]:
+        """Collect all that it says of a revision, from before it applied that to the end of the
+        context: whatever is read in between could miss something.
+        """
+        collection = self.flux.path(KUSTOMIZE, "kustomizations", None)
+        parameters = {"watch": "1", "fieldSelector": f"metadata.name={self.name}"}
+        session = self.flux.world.session
+        said: list[Ready] = []
+        with session.get(collection, params=parameters, stream=True, timeout=(30, 600)) as stream:
+            lines = stream.iter_lines()
+            said.append(_ready(json.loads(next(lines))["object"], revision))
+            yield said
+            seen = self.read()["metadata"]["resourceVersion"]
+            for line in lines:
+                body = json.loads(line)["object"]
+                said.append(_ready(body, revision))
+                if body["metadata"]["resourceVersion"] == seen:
+                    break
+
+
+def _ready(kustomization: dict[str, Any], revision: str) -> Ready:
+    """Return what a Kustomization says of a revision and of its newest spec."""
+    status = kustomization.get("status", {})
+    generation = kustomization["metadata"]["generation"]
+    for each in status.get("conditions", ()):
+        if each["type"] != "Ready" or each.get("observedGeneration") != generation:
+            continue
+        spoken = status.get("lastAttemptedRevision") == revision
+        if spoken and (each["status"] != "True" or status["lastAppliedRevision"] == revision):
+            return Ready(each["status"], each["reason"], each["message"])
+    return Ready("Unknown", "", "")
+
+
+@dataclass(frozen=True)
+class Flux:
+    """The controller, and the web server with the archives of the repositories."""
+
+    world: Assembled
+    archives: Path
+    url: str
+
+    def path(self, version: str, plural: str, name: str | None) -> str:
+        """Return the URL of one of Flux's objects, or of all of a kind."""
+        place = f"apis/{version}/namespaces/{self.world.namespace}/{plural}"
+        return "/".join(part for part in (self.world.kubernetes.server, place, name) if part)
+
+    def follow(self, clone: Path, **spec: Any) -> Followed:
+        """Set up a repository like the example that is shipped, and have it followed.
+
+        Args:
+            clone: Where to.
+            spec: Fields of the Kustomization other than in the example.
+        """
+        repository = Repository.create(clone, SHIPPED / "example")
+        name = f"actions-{secrets.token_hex(4)}"
+        place = {"name": name, "namespace": self.world.namespace}
+        cluster = (repository.clone / "cluster" / "actions.yaml").read_text()
+        source, kustomization = yaml.safe_load_all(cluster)
+        assert kustomization["spec"]["sourceRef"]["name"] == source["metadata"]["name"]
+        checks = yaml.safe_load((SHIPPED / "health-checks.yaml").read_text())
+        kustomization["metadata"] = place
+        kustomization["spec"] |= checks["spec"]
+        kustomization["spec"] |= {
+            "sourceRef": {"kind": "ExternalArtifact", "name": name},
+            "targetNamespace": self.world.namespace,
+            **spec,
+        }
+        artifact = {"apiVersion": SOURCE, "kind": "ExternalArtifact", "metadata": place}
+        self._create("externalartifacts", artifact)
+        self._create("kustomizations", kustomization)
+        return Followed(self, name, repository)
+
+    def _create(self, plural: str, body: dict[str, Any]) -> None:
+        path = self.path(body["apiVersion"], plural, None)
+        answer = self.world.session.post(path, json=body, timeout=30)
+        assert answer.status_code == HTTPStatus.CREATED, answer.text
+
+
+@contextmanager
+def controller(world: Assembled) -> Iterator[Flux]:
+    """Run the controller with its own CRDs."""
+    kubernetes, supervisor = world.kubernetes, world.kubernetes.supervisor
+    folders = [toolchain.folder(FLUX, name, Silent()) for name in FLUX.folders]
+    kubernetes.install_crds(folders)
+    archives = supervisor.state / "archives"
+    archives.mkdir()
+    with _served(archives) as url:
+        health, metrics = supervisor.ports.take(), supervisor.ports.take()
+        process = Process(
+            name=CONTROLLER,
+            argv=[
+                toolchain.tool(CONTROLLER, Silent()),
+                GATES,
+                f"--health-addr=127.0.0.1:{health}",
+                f"--metrics-addr=127.0.0.1:{metrics}",
+                "--watch-all-namespaces",
+                "--log-level=debug",
+            ],
+            log=supervisor.logs / f"{CONTROLLER}.log",
+            env={"KUBECONFIG": str(kubernetes.kubeconfig), "RUNTIME_NAMESPACE": "default"},
+            ready=lambda: _answers(f"http://127.0.0.1:{health}/readyz"),
+            awaited="/readyz",
+        )
+        supervisor.start(process)
+        try:
+            yield Flux(world, archives, url)
+        finally:
+            supervisor.stop(CONTROLLER)
+
+
+@contextmanager
+def _served(archives: Path) -> Iterator[str]:
+    handler = partial(_Quiet, directory=str(archives))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    """Serves files and tells nobody."""
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def _answers(url: str) -> bool:
+    try:
+        with requests.Session() as session:
+            session.trust_env = False  # a proxy of the user's must not see loopback
+            return session.get(url, timeout=2).ok
+    except requests.RequestException:
+        return False

@@ -1,0 +1,123 @@
+"""Flux, with what is shipped for it: an action from Git runs once, and Flux tells its true end.
+
+Each test commits to a repository of its own, which is like the example in deploy/gitops/flux.
+"""
+
+import secrets
+from pathlib import Path
+
+import pytest
+
+from assembled import Assembled
+from gitops.flux import Flux, Followed
+from phases import LIVE
+
+METHOD = "live_migration"
+LOOKS = 10
+"""How often the operator asks the cloud until a test believes that nothing comes of it."""
+
+
+@pytest.fixture
+def followed(flux: Flux, tmp_path: Path) -> Followed:
+    """A repository without any action, and the Kustomization that follows it."""
+    return flux.follow(tmp_path / "clone")
+
+
+@pytest.fixture
+def server(world: Assembled) -> str:
+    (made,) = world.cloud.boot(f"web-{secrets.token_hex(4)}")
+    return made
+
+
+def _name() -> str:
+    return f"move-{secrets.token_hex(4)}"
+
+
+def _sent(world: Assembled, server: str) -> list[str]:
+    """Return the actions that were sent for a server, whatever came of them."""
+    asked = world.cloud.requests()
+    return [
+        each["action"]
+        for each in asked
+        if each["family"] == "action" and each["server_id"] == server
+    ]
+
+
+def _let_it_look(world: Assembled) -> None:
+    """Wait until the operator has looked at the cloud a few more times."""
+
+    def looks() -> int:
+        return sum(1 for each in world.cloud.requests() if each["method"] == "GET")
+
+    before = looks()
+    world.until(lambda: looks() >= before + LOOKS, seconds=60, what="the operator looks")
+
+
+def _message(world: Assembled, name: str) -> str:
+    return str(world.status(LIVE, name).get("message", ""))
+
+
+def _until_gone(world: Assembled, name: str) -> None:
+    world.until(lambda: not world.read(LIVE, name), seconds=60, what=f"{name} is gone")
+
+
+def test_a_commit_is_ready_when_nova_has_done_its_action_and_never_before(
+    world: Assembled, followed: Followed, server: str
+) -> None:
+    name = _name()
+    followed.repository.action(name, server)
+    with world.cloud.driver.held(METHOD, [server]):
+        revision = followed.push("move it")
+        with followed.watched(revision) as said:
+            world.until_phase(LIVE, name, "Running")
+            followed.until_checking()
+            _let_it_look(world)
+            early = [one for one in said if one.status != "Unknown"]
+    assert said, "the Kustomization was watched"
+    assert early == []
+    followed.until(revision, "True")
+    assert world.phase(LIVE, name) == "Succeeded"
+    assert world.cloud.accepted(server) == ["os-migrateLive"]
+
+
+def test_a_commit_whose_action_fails_fails_and_flux_names_the_object(
+    world: Assembled, followed: Followed, server: str
+) -> None:
+    name = _name()
+    world.cloud.driver.fail(METHOD, "NovaException", ["out of memory"], servers=[server])
+    followed.repository.action(name, server)
+    said = followed.until(followed.push("move it"), "False")
+    assert said.reason == "HealthCheckFailed"
+    assert f"{LIVE.name}/{world.namespace}/{name}" in said.message
+    assert world.phase(LIVE, name) == "Failed"
+    assert _sent(world, server) == ["os-migrateLive"]
+
+
+def test_a_finished_action_stays_in_spite_of_its_ttl_as_flux_would_run_it_again(
+    world: Assembled, followed: Followed, server: str
+) -> None:
+    name = _name()
+    followed.repository.action(name, server, ttlSecondsAfterFinished=1)
+    followed.until(followed.push("move it"), "True")
+    world.until(
+        lambda: "Flux tracks this object" in _message(world, name),
+        seconds=90,
+        what="the message says why it is kept",
+    )
+    followed.reconcile()
+    assert world.phase(LIVE, name) == "Succeeded"
+    assert _sent(world, server) == ["os-migrateLive"]
+
+
+def test_an_action_runs_again_under_a_new_name_and_the_old_one_is_pruned(
+    world: Assembled, followed: Followed, server: str
+) -> None:
+    first, second = _name(), _name()
+    followed.repository.action(first, server)
+    followed.until(followed.push("move it"), "True")
+    followed.repository.remove(first)
+    followed.repository.action(second, server)
+    followed.until(followed.push("move it again"), "True")
+    _until_gone(world, first)
+    assert world.phase(LIVE, second) == "Succeeded"
+    assert _sent(world, server) == ["os-migrateLive"] * 2
