@@ -9,7 +9,7 @@ import json
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from http import HTTPStatus
@@ -179,6 +179,7 @@ class Flux:
     world: Assembled
     archives: Path
     url: str
+    process: Process
 
     def path(self, version: str, plural: str, name: str | None) -> str:
         """Return the URL of one of Flux's objects, or of all of a kind."""
@@ -216,6 +217,20 @@ class Flux:
         answer = self.world.session.post(path, json=body, timeout=30)
         assert answer.status_code == HTTPStatus.CREATED, answer.text
 
+    @contextmanager
+    def restarted(self, *gates: str) -> Iterator[None]:
+        """Let the controller begin anew, with features switched on until the context is left."""
+        supervisor = self.world.kubernetes.supervisor
+        before = supervisor.stop(self.process.name)
+        wanted = ",".join((GATES, *(f"{gate}=true" for gate in gates)))
+        argv = [wanted if word == GATES else word for word in before.argv]
+        supervisor.start(replace(before, argv=argv))
+        try:
+            yield
+        finally:
+            supervisor.stop(self.process.name)
+            supervisor.start(before)
+
 
 @contextmanager
 def controller(world: Assembled) -> Iterator[Flux]:
@@ -244,7 +259,7 @@ def controller(world: Assembled) -> Iterator[Flux]:
         )
         supervisor.start(process)
         try:
-            yield Flux(world, archives, url)
+            yield Flux(world, archives, url, process)
         finally:
             supervisor.stop(CONTROLLER)
 

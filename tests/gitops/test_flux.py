@@ -93,6 +93,22 @@ def test_a_commit_whose_action_fails_fails_and_flux_names_the_object(
     assert _sent(world, server) == ["os-migrateLive"]
 
 
+def test_what_is_applied_again_is_not_sent_again(
+    world: Assembled, flux: Flux, followed: Followed, server: str
+) -> None:
+    name = _name()
+    followed.repository.action(name, server)
+    followed.until(followed.push("move it"), "True")
+    for _ in range(3):
+        followed.reconcile()
+    with flux.restarted():
+        followed.reconcile()
+    (followed.repository.clone / "NOTES").write_text("nothing of an action\n")
+    followed.until(followed.push("another commit"), "True")
+    assert _sent(world, server) == ["os-migrateLive"]
+    assert world.phase(LIVE, name) == "Succeeded"
+
+
 def test_a_finished_action_stays_in_spite_of_its_ttl_as_flux_would_run_it_again(
     world: Assembled, followed: Followed, server: str
 ) -> None:
@@ -121,3 +137,34 @@ def test_an_action_runs_again_under_a_new_name_and_the_old_one_is_pruned(
     _until_gone(world, first)
     assert world.phase(LIVE, second) == "Succeeded"
     assert _sent(world, server) == ["os-migrateLive"] * 2
+
+
+def test_a_change_of_a_fixed_field_is_refused_and_nothing_is_sent(
+    world: Assembled, followed: Followed, server: str
+) -> None:
+    name = _name()
+    followed.repository.action(name, server)
+    followed.until(followed.push("move it"), "True")
+    (other,) = world.cloud.boot(f"web-{secrets.token_hex(4)}")
+    followed.repository.action(name, other)
+    said = followed.until(followed.push("the other one, too"), "False")
+    assert name in said.message
+    assert "is fixed once the object exists" in said.message
+    assert _sent(world, other) == []
+    assert _sent(world, server) == ["os-migrateLive"]
+
+
+def test_a_removal_is_heeded_at_once_where_flux_is_told_to_give_up_waiting(
+    world: Assembled, flux: Flux, followed: Followed, server: str
+) -> None:
+    name = _name()
+    followed.repository.action(name, server)
+    again = flux.restarted("CancelHealthCheckOnNewRevision")
+    with again, world.cloud.driver.held(METHOD, [server]):
+        followed.push("move it")
+        world.until_phase(LIVE, name, "Running")
+        followed.until_checking()
+        followed.repository.remove(name)
+        followed.until(followed.push("not wanted any more"), "True")
+        _until_gone(world, name)
+    assert _sent(world, server) == ["os-migrateLive"]
