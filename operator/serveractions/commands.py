@@ -41,6 +41,7 @@ COMMANDS: MappingProxyType[str, Command] = MappingProxyType(
         "validate": Command(
             "serveractions.manual.validate", "say whether the API server would take a file"
         ),
+        "run": Command("serveractions.shell.command", "run actions without a cluster"),
         "completion": Command(
             "serveractions.completion", "print what makes a shell complete words"
         ),
