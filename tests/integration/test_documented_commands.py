@@ -58,6 +58,11 @@ ELSEWHERE = (
         "needs half a minute; the half of it that is Kubernetes is started here",
         "tests/e2e/conftest.py::world",
     ),
+    Elsewhere(
+        r"serveractions run -f away\.yaml .*",
+        "needs a cloud",
+        "tests/integration/test_run.py::test_a_run_that_was_killed_goes_on_and_has_sent_once",
+    ),
     Elsewhere("uv pip compile .*", "asks a package registry for the newest of everything"),
     Elsewhere("docker (build|push) .*", "needs a container engine and a registry"),
     Elsewhere(
