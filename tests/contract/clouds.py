@@ -17,7 +17,6 @@ from fakes.cloud.remote import FakeCloud
 from local_stack import stack
 from local_stack.control import Control
 from local_stack.openstack import NOVA
-from local_stack.openstack_config import Settings
 from local_stack.progress import Silent
 from local_stack.servers import ServerFactory
 from local_stack.stack import Stack
@@ -131,7 +130,7 @@ class NovaWorld:
         self.up.supervisor.start(self.up.openstack.nova())
 
     def confirm_unasked(self) -> None:
-        self.control.run_periodic_task("_poll_unconfirmed_resizes")
+        self.control.confirm_unasked(CONFIRM_WINDOW)
 
     def at_once(self, server: str, ask: Ask, times: int) -> list[requests.Response]:
         asking = [Asking(ask) for _ in range(times)]
@@ -154,8 +153,7 @@ def fake() -> Iterator[World]:
 @contextmanager
 def nova() -> Iterator[World]:
     """Run the real Nova."""
-    settings = Settings(resize_confirm_window=CONFIRM_WINDOW)
-    with stack.running(progress=Silent(), with_kubernetes=False, settings=settings) as up:
+    with stack.running(progress=Silent(), with_kubernetes=False) as up:
         yield NovaWorld(up)
 
 

@@ -127,8 +127,12 @@ def test_a_migration_that_a_reset_left_finished_ends_where_nova_confirms_by_itse
     cloud.reset(server)
     cloud.settles(server, "ACTIVE")
     assert cloud.migration(server, "finished", "error")
-    cloud.world.confirm_unasked()
-    assert cloud.migration(server, "error")
+
+    def ended() -> bool:
+        cloud.world.confirm_unasked()
+        return bool(cloud.admin.migrations(server)[0]["status"] == "error")
+
+    until(ended, "the end of the migration")
 
 
 def test_no_valid_host_is_told_by_the_records_alone(cloud: Cloud) -> None:

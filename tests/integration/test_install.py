@@ -3,6 +3,7 @@ under the rights that it gives, and has no right that it does not use.
 """
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,9 @@ from audit import ALONE, OPERATOR, Audit, Write
 from installations import DEPLOY, OVERLAYS, Right
 from local_stack.commands import CommandError
 from local_stack.kubernetes import ControlPlane
+from serveractions.api.kinds import KINDS
 
-SYSTEM, OWN = "serveractions-system", "serveractions-alone"
+SYSTEM, OWN, KEEPS = "serveractions-system", "serveractions-alone", "serveractions-keeps"
 COMPONENTS = ("network-policy", "without-ttl")
 SETTINGS = {"poll-interval": "1", "poll-interval-urgent": "0.3", "sweep-interval": "1"}
 PACE = {"live-migration": "1", "cold-migration": "0.6", "backup": "0.6"}
@@ -114,3 +116,174 @@ def test_every_right_is_used_and_no_other_is_needed(
 def _right(request: Write) -> Right:
     resource = "/".join(filter(None, (request.resource, request.subresource)))
     return Right(request.verb, request.group, resource)
+
+
+@pytest.fixture(scope="module")
+def keeps(
+    kubernetes: ControlPlane, installed: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
+) -> str:
+    """An operator that deletes nothing: its user."""
+    del installed  # the definitions
+    folder = tmp_path_factory.mktemp("keeps")
+    installations.choose(folder, "single-namespace", "without-ttl", namespace=KEEPS)
+    kubernetes.kubectl("apply", "--server-side", "--force-conflicts", "-k", folder)
+    return f"system:serviceaccount:{KEEPS}:serveractions"
+
+
+def can(
+    kubernetes: ControlPlane, user: str, verb: str, resource: str, namespace: str | None = None
+) -> bool:
+    """Ask the API server what `kubectl auth can-i` asks, for one namespace or for all of them."""
+    name, _, group = resource.partition(".")
+    plural, _, subresource = name.partition("/")
+    asked = {
+        "verb": verb,
+        "group": "*" if plural == "*" else group,
+        "resource": plural,
+        "subresource": subresource,
+        "namespace": namespace or "",
+    }
+    groups = ["system:serviceaccounts", "system:authenticated"]
+    review = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SubjectAccessReview",
+        "spec": {"user": user, "groups": groups, "resourceAttributes": asked},
+    }
+    said = kubernetes.kubectl("create", "-f", "-", "-o", "json", stdin=json.dumps(review))
+    return json.loads(said)["status"]["allowed"] is True
+
+
+def until_it_can(kubernetes: ControlPlane, user: str, namespace: str) -> None:
+    """The API server takes up new roles some moments after they were stored."""
+    deadline = time.monotonic() + 20
+    while not can(kubernetes, user, "list", KINDS_NAMED[0], namespace):
+        assert time.monotonic() < deadline, f"{user} was given nothing"
+
+
+KINDS_NAMED = [f"{kind.plural}.serveractions.dev" for kind in KINDS]
+
+
+@pytest.mark.usefixtures("installed")
+def test_the_operator_may_read_a_secret_by_name_and_list_none(kubernetes: ControlPlane) -> None:
+    until_it_can(kubernetes, OPERATOR, "default")
+    assert can(kubernetes, OPERATOR, "get", "secrets")
+    for verb in ("list", "watch", "create", "update", "patch", "delete"):
+        assert not can(kubernetes, OPERATOR, verb, "secrets"), verb
+        assert not can(kubernetes, OPERATOR, verb, "secrets", SYSTEM), verb
+
+
+@pytest.mark.usefixtures("installed")
+@pytest.mark.parametrize("resource", KINDS_NAMED)
+def test_the_operator_may_not_make_or_replace_an_action(
+    kubernetes: ControlPlane, resource: str
+) -> None:
+    until_it_can(kubernetes, OPERATOR, "default")
+    assert can(kubernetes, OPERATOR, "watch", resource)
+    for verb in ("create", "update", "deletecollection"):
+        assert not can(kubernetes, OPERATOR, verb, resource, "default"), verb
+
+
+@pytest.mark.usefixtures("installed")
+@pytest.mark.parametrize(
+    ("verb", "resource"),
+    [
+        ("get", "pods"),
+        ("create", "deployments.apps"),
+        ("list", "namespaces"),
+        ("get", "configmaps"),
+        ("create", "pods/exec"),
+        ("create", "serviceaccounts/token"),
+        ("impersonate", "users"),
+        ("bind", "clusterroles.rbac.authorization.k8s.io"),
+        ("patch", "customresourcedefinitions.apiextensions.k8s.io"),
+        ("patch", "validatingadmissionpolicies.admissionregistration.k8s.io"),
+        ("delete", "leases.coordination.k8s.io"),
+        ("*", "*"),
+    ],
+)
+def test_the_operator_may_touch_nothing_else(
+    kubernetes: ControlPlane, verb: str, resource: str
+) -> None:
+    until_it_can(kubernetes, OPERATOR, "default")
+    assert not can(kubernetes, OPERATOR, verb, resource, SYSTEM)
+
+
+@pytest.mark.usefixtures("installed")
+def test_an_operator_of_one_namespace_has_no_right_in_another(kubernetes: ControlPlane) -> None:
+    until_it_can(kubernetes, ALONE, OWN)
+    assert can(kubernetes, ALONE, "get", "secrets", OWN)
+    for verb, resource in (("get", "secrets"), ("list", KINDS_NAMED[0]), ("patch", KINDS_NAMED[0])):
+        assert not can(kubernetes, ALONE, verb, resource, "default"), resource
+        assert not can(kubernetes, ALONE, verb, resource), resource
+
+
+@pytest.mark.parametrize("resource", KINDS_NAMED)
+def test_only_with_a_time_to_live_the_operator_may_delete(
+    kubernetes: ControlPlane, keeps: str, resource: str
+) -> None:
+    until_it_can(kubernetes, keeps, KEEPS)
+    until_it_can(kubernetes, OPERATOR, "default")
+    assert can(kubernetes, OPERATOR, "delete", resource, "default")
+    assert can(kubernetes, keeps, "patch", resource, KEEPS)
+    assert not can(kubernetes, keeps, "delete", resource, KEEPS)
+
+
+@pytest.fixture(params=OVERLAYS)
+def pod(kubernetes: ControlPlane, request: pytest.FixtureRequest) -> dict[str, Any]:
+    """A pod as an overlay's workload would make it, in the namespace that allows little."""
+    bodies = installations.render(kubernetes, DEPLOY / "overlays" / request.param)
+    template = installations.workload(bodies)["spec"]["template"]
+    name = {"name": "restricted", "namespace": SYSTEM}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": template["metadata"] | name,
+        "spec": template["spec"],
+    }
+
+
+@pytest.mark.usefixtures("installed")
+def test_restricted_pod_security_takes_the_pod_and_none_that_asks_for_more(
+    kubernetes: ControlPlane, pod: dict[str, Any]
+) -> None:
+    dry = ("create", "--dry-run=server", "--validate=strict", "-f", "-")
+    assert "created" in kubernetes.kubectl(*dry, stdin=json.dumps(pod))
+    (container,) = pod["spec"]["containers"]
+    assert container["securityContext"]["readOnlyRootFilesystem"] is True
+    for change in (
+        {"allowPrivilegeEscalation": True},
+        {"capabilities": {"add": ["NET_ADMIN"], "drop": ["ALL"]}},
+        {"runAsNonRoot": False},
+    ):
+        more = dict(container, securityContext=container["securityContext"] | change)
+        bad = dict(pod, spec=pod["spec"] | {"containers": [more]})
+        with pytest.raises(CommandError, match="violates PodSecurity"):
+            kubernetes.kubectl(*dry, stdin=json.dumps(bad))
+
+
+@pytest.mark.parametrize("components", [(), ("standby",), COMPONENTS], ids=str)
+def test_only_a_standby_has_a_disruption_budget(
+    kubernetes: ControlPlane, tmp_path: Path, components: tuple[str, ...]
+) -> None:
+    bodies = installations.render(
+        kubernetes, installations.choose(tmp_path / "chosen", "cluster-wide", *components)
+    )
+    budgets = installations.of_kind(bodies, "PodDisruptionBudget")
+    replicas = installations.workload(bodies)["spec"]["replicas"]
+    assert (len(budgets), replicas) == ((1, 2) if "standby" in components else (0, 1))
+
+
+def test_the_network_policy_is_for_the_operators_pods_and_their_own_port(
+    kubernetes: ControlPlane, tmp_path: Path
+) -> None:
+    folder = installations.choose(tmp_path / "chosen", "cluster-wide", "network-policy")
+    bodies = installations.render(kubernetes, folder)
+    (policy,) = installations.of_kind(bodies, "NetworkPolicy")
+    template = installations.workload(bodies)["spec"]["template"]
+    wanted = policy["spec"]["podSelector"]["matchLabels"]
+    assert wanted
+    assert wanted.items() <= template["metadata"]["labels"].items()
+    (container,) = template["spec"]["containers"]
+    open_to_all = [port["port"] for rule in policy["spec"]["ingress"] for port in rule["ports"]]
+    assert open_to_all == [port["name"] for port in container["ports"]]
+    assert set(policy["spec"]["policyTypes"]) == {"Ingress", "Egress"}

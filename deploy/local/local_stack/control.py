@@ -114,6 +114,14 @@ class Control:
         """Let it appear alive again."""
         self._send({"service": {host: "up"}})
 
+    def confirm_unasked(self, window: int) -> None:
+        """Have Nova confirm, this once, what has waited for more than so many seconds.
+
+        A `resize_confirm_window` in its configuration would do so all the time, to the migrations
+        of every test that is slow that day.
+        """
+        self._send({"confirm_window": window})
+
     def run_periodic_task(self, name: str) -> None:
         """Run one of nova-compute's periodic tasks once, on all hosts: none runs by itself."""
         self._send({"periodic": name})

@@ -9,6 +9,7 @@ import contextlib
 import heapq
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Protocol
 
 from serveractions.actions.action import Look
@@ -118,7 +119,13 @@ class Listing:
             if self._clock() - group.progressed > self._config.poll_interval * PROGRESS_AGAIN:
                 group.progressed = self._clock()
                 await self._read_progress(sight, group)
-        except (Forbidden, NotFound, TooManyChanges) as error:
+        except TooManyChanges as error:
+            if group.since is not None:
+                self._schedule.unlist(group, str(error))
+            else:
+                # What changed before that is missing in the lists, and is looked at singly, once.
+                group.since = datetime.now(UTC) - rounds.OVERLAP
+        except (Forbidden, NotFound) as error:
             self._schedule.unlist(group, str(error))
         except (WaitError, InvalidCredentials, UnsupportedCloud) as error:
             self._schedule.failed(group, error)

@@ -63,18 +63,22 @@ async def _check_discovery(api: Api) -> None:
 
 
 async def _check_list(api: Api, path: str) -> None:
-    """List one object with the very selectors that are used later."""
-    for selector in (paths.UNFINISHED, paths.of_server("none")):
-        try:
-            await api.get(path, query={"fieldSelector": selector, "limit": "1"})
-        except ApiRefused as error:
-            if error.status == NOT_FOUND:  # being deleted, or not yet established
-                raise ApiUnavailable(f"{path} is not served: {error}") from error
-            if error.status == BAD_REQUEST:
-                raise UnsuitableClusterError(
-                    f"the custom resource definitions are of another release ({error}); {INSTALL}"
-                ) from error
+    """List what nothing matches, by the very selectors that are used later.
+
+    From the API server's cache: a list from its store reads all objects that there are to find
+    none, which with 50,000 finished ones took longer than half a minute.
+    """
+    selector = f"{paths.UNFINISHED},{paths.of_server('none')}"
+    try:
+        await api.get(path, query={"fieldSelector": selector, "resourceVersion": "0"})
+    except ApiRefused as error:
+        if error.status == NOT_FOUND:  # being deleted, or not yet established
+            raise ApiUnavailable(f"{path} is not served: {error}") from error
+        if error.status == BAD_REQUEST:
             raise UnsuitableClusterError(
-                f"the operator may not list {path}: {error}; apply its RBAC rules, or name the "
-                "namespaces that it may see"
+                f"the custom resource definitions are of another release ({error}); {INSTALL}"
             ) from error
+        raise UnsuitableClusterError(
+            f"the operator may not list {path}: {error}; apply its RBAC rules, or name the "
+            "namespaces that it may see"
+        ) from error

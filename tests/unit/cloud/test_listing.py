@@ -22,6 +22,7 @@ from serveractions.api.resource import Key
 from serveractions.api.spec import CloudCredentialsRef
 from serveractions.api.status import Progress
 from serveractions.cloud import listing, pace, poller
+from serveractions.cloud.nova import TooManyChanges
 from serveractions.cloud.poller import SharedPoller
 from serveractions.cloud.rounds import HORIZON, OVERLAP
 from serveractions.config import Config
@@ -53,6 +54,9 @@ class Sky:
         self.changes = {name: migration(name) for name in self.servers}
         self.untold: set[str] = set()
         self.no_list, self.hidden = False, False
+        self.now = NOW
+        self.reach = timedelta.max
+        """A list that reaches back further has no end."""
         self.asked: Counter[str] = Counter()
         self.since: list[datetime] = []
         self.progressed: list[str] = []
@@ -69,10 +73,12 @@ class Sky:
         self.since.append(since)
         if self.no_list:
             raise Forbidden("not yours to list")
+        if datetime.now(UTC) - since > self.reach:
+            raise TooManyChanges("too long")
         shown = [self.servers[name] for name in wanted if name not in self.untold]
         if self.hold is not None:
             await self.hold.wait()
-        return shown, NOW
+        return shown, self.now
 
     async def changed_migrations(
         self, since: datetime, wanted: Collection[str]
@@ -337,6 +343,27 @@ async def test_without_the_right_to_list_servers_each_is_looked_at() -> None:
         follower.follow_all()
         await follower.until(lambda: len(follower.newest) == MANY)
         assert sky.asked["servers"] == 1
+
+
+async def test_a_first_list_that_is_too_long_is_asked_for_again_with_a_short_reach() -> None:
+    sky = Sky()
+    sky.reach = timedelta(minutes=1)
+    sky.now = datetime.now(UTC)
+    async with following(sky) as follower:
+        looks = await settled(follower)
+        assert sky.since[1] > sky.since[0] + HORIZON / 2
+        await follower.rounds(3)
+        assert sky.asked["look"] == looks
+
+
+async def test_lists_that_are_always_too_long_are_given_up() -> None:
+    sky = Sky()
+    sky.reach = timedelta()
+    async with following(sky) as follower:
+        follower.follow_all()
+        await follower.until(lambda: len(follower.newest) == MANY)
+        await follower.until(lambda: sky.asked["look"] >= 3 * MANY)
+        assert sky.asked["servers"] == 2
 
 
 async def test_migrations_that_may_not_be_listed_are_asked_for_once() -> None:

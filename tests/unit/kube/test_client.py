@@ -11,6 +11,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from kubernetes.aio.config import ConfigException
 
+from serveractions.api.kinds import KINDS
 from serveractions.core.errors import ApiUnavailable, Conflict, ObjectGone, StatusRefused
 from serveractions.kube import cluster
 from serveractions.kube.client import Api, ApiRefused
@@ -234,6 +235,25 @@ async def test_a_group_that_is_not_served_is_a_missing_definition(api: Api, serv
     server.handler = handler
     with pytest.raises(cluster.UnsuitableClusterError, match="kubectl apply -k crds/"):
         await cluster.check(api)
+
+
+async def test_the_look_at_the_start_makes_the_server_read_no_objects_from_its_store(
+    api: Api, server: Server
+) -> None:
+    asked: list[dict[str, str]] = []
+
+    async def handler(request: web.Request) -> web.Response:
+        if request.path == "/version":
+            return web.json_response({"gitVersion": "v1.31.0"})
+        if request.query:
+            asked.append(dict(request.query))
+            return web.json_response({"items": []})
+        names = [name for kind in KINDS for name in (kind.plural, f"{kind.plural}/status")]
+        return web.json_response({"resources": [{"name": name} for name in names]})
+
+    server.handler = handler
+    await cluster.check(api)
+    assert [one["resourceVersion"] for one in asked] == ["0"] * len(KINDS)
 
 
 async def test_an_unavailable_server_is_not_called_unsuitable(

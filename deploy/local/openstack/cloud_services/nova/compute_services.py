@@ -63,6 +63,14 @@ class ComputeServices:
             with context.target_cell(context.get_admin_context(), self._cell) as cell:
                 task(cell)
 
+    def confirm_unasked(self, window: int) -> None:
+        """Confirm what has waited for more than so many seconds, as with that confirm window."""
+        CONF.set_override("resize_confirm_window", window)
+        try:
+            self.run_periodic_task("_poll_unconfirmed_resizes")
+        finally:
+            CONF.clear_override("resize_confirm_window")
+
     def _create_cells(self) -> None:
         """Create the cells, unless this is a restart and they exist."""
         known = {cell.uuid: cell for cell in objects.CellMappingList.get_all(self._admin)}

@@ -6,6 +6,7 @@
                                         "times": 1, "servers": [uuid], "hosts": ["host2"]}}}
     POST {"service": {"host2": "down"}}                              or "up"
     POST {"periodic": "update_available_resource"}                   on every compute service
+    POST {"confirm_window": 1}      confirms, this once, what has waited for longer
     POST {"reset": true}            or {"reset": {"servers": [uuid]}}
     GET                                                              the rules and the calls so far
 
@@ -55,7 +56,7 @@ class ControlApi:
         return [body]
 
     def _obey(self, order: dict[str, Any]) -> None:
-        unknown = order.keys() - {"reset", "delay", "fail", "service", "periodic"}
+        unknown = order.keys() - {"reset", "delay", "fail", "service", "periodic", "confirm_window"}
         if unknown:
             raise BadOrderError(f"not known to the control endpoint: {', '.join(sorted(unknown))}")
         if reset := order.get("reset"):
@@ -69,6 +70,8 @@ class ControlApi:
             self._services.force_down(host, down=state == "down")
         if name := order.get("periodic"):
             self._services.run_periodic_task(name)
+        if window := order.get("confirm_window"):
+            self._services.confirm_unasked(window)
 
 
 def _body(environ: WSGIEnvironment) -> dict[str, Any]:
