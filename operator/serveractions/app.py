@@ -23,7 +23,6 @@ from serveractions.config import Config
 from serveractions.core.engine import Engine, Ports, Timing
 from serveractions.core.errors import ApiUnavailable
 from serveractions.core.inbox import Inbox
-from serveractions.core.issue import Bounds
 from serveractions.core.rooms import Limits
 from serveractions.handlers import WatchEndedError
 from serveractions.health import Health, liveness, readiness
@@ -178,7 +177,7 @@ class Operator:
                 clock=clock,
                 telemetry=self._metrics,
             ),
-            timing=_timing(config),
+            timing=Timing.of(config, limits=_limits(config)),
             workers=config.workers,
         )
         pulse = WatchPulse(clock=asyncio.get_running_loop().time)
@@ -257,28 +256,13 @@ class Operator:
                 await self._wait_for_cluster(api)
 
 
-def _timing(config: Config) -> Timing:
-    return Timing(
-        bounds=Bounds(
-            claim_bound=config.claim_bound,
-            post_deadline=config.post_deadline,
-            proxy_lifetime=config.proxy_lifetime,
-            recovery_deadline=config.recovery_deadline,
-            reissue_unproven=config.reissue_unproven,
-        ),
-        retry_interval=config.retry_interval,
-        progress_interval=config.progress_interval,
-        sweep_interval=config.sweep_interval,
-        relist_interval=config.relist_interval,
-        argocd_instance_label=config.argocd_instance_label,
-        delete_finished=config.delete_finished,
-        limits=Limits(
-            per_second=config.actions_per_second,
-            in_flight=config.actions_in_flight,
-            per_source=config.live_migrations_per_source,
-            per_destination=config.live_migrations_per_destination,
-            processes=parse_shard(config.shard, identity=config.identity).count,
-        ),
+def _limits(config: Config) -> Limits:
+    return Limits(
+        per_second=config.actions_per_second,
+        in_flight=config.actions_in_flight,
+        per_source=config.live_migrations_per_source,
+        per_destination=config.live_migrations_per_destination,
+        processes=parse_shard(config.shard, identity=config.identity).count,
     )
 
 

@@ -1,7 +1,7 @@
 """Reads arguments and the environment, and runs the operator.
 
-The only place that reads the environment. Every setting of `config.Config` is a flag and a
-variable: `--lease-duration` and `SERVERACTIONS_LEASE_DURATION`.
+The only place of the operator that reads the environment. Every setting of `config.Config` is a
+flag and a variable: `--lease-duration` and `SERVERACTIONS_LEASE_DURATION`.
 """
 
 import argparse

@@ -2,18 +2,18 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from requests import RequestException
 
+from fakes.cloud import remote
 from fakes.cloud.remote import FakeCloud
+from local_stack.progress import Silent
+from local_stack.supervisor import Supervisor
 from serveractions.api.kinds import API_VERSION
 from serveractions.shell.journal import Journal
 
@@ -56,25 +56,10 @@ sys.exit(command.run(options, config))
 
 @pytest.fixture(scope="module")
 def cloud() -> Iterator[FakeCloud]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    argv = [sys.executable, "-m", "fakes.cloud", "--port", str(port), "--live-migration", "0.5"]
-    process = subprocess.Popen(argv, env={**os.environ, "PYTHONPATH": PATHS})  # noqa: S603
-    made = FakeCloud(f"http://127.0.0.1:{port}")
-    try:
-        deadline = time.monotonic() + 20
-        while True:
-            try:
-                made.clouds_yaml()
-                break
-            except RequestException:
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
-        yield made
-    finally:
-        process.terminate()
-        process.wait(20)
+    with Supervisor(progress=Silent()) as supervisor:
+        process = remote.process(supervisor, "run-cloud", {"live-migration": "0.5"})
+        supervisor.start(process)
+        yield remote.of(process)
 
 
 def begin(tmp_path: Path, cloud: FakeCloud, server: str) -> None:

@@ -7,8 +7,10 @@ memory and tasks.
 import asyncio
 import logging
 from dataclasses import dataclass, field
+from typing import Self
 
 from serveractions.api.resource import Key, Resource
+from serveractions.config import Config
 from serveractions.core.attempt import Attempt
 from serveractions.core.errors import ApiUnavailable
 from serveractions.core.evidence import Evidence
@@ -67,6 +69,26 @@ class Timing:
     argocd_instance_label: bool = False
     delete_finished: bool = True
     limits: Limits = NO_LIMITS
+
+    @classmethod
+    def of(cls, config: Config, *, limits: Limits = NO_LIMITS) -> Self:
+        """Take over what is configured; the limits depend on how many processes there are, too."""
+        return cls(
+            bounds=Bounds(
+                claim_bound=config.claim_bound,
+                post_deadline=config.post_deadline,
+                proxy_lifetime=config.proxy_lifetime,
+                recovery_deadline=config.recovery_deadline,
+                reissue_unproven=config.reissue_unproven,
+            ),
+            retry_interval=config.retry_interval,
+            progress_interval=config.progress_interval,
+            sweep_interval=config.sweep_interval,
+            relist_interval=config.relist_interval,
+            argocd_instance_label=config.argocd_instance_label,
+            delete_finished=config.delete_finished,
+            limits=limits,
+        )
 
 
 class Engine:

@@ -5,6 +5,7 @@ change an answer: which unquoted words are true, what an octal or a moment is, t
 twice. What kubectl takes and a person should still look at is told as a warning.
 """
 
+import argparse
 import json
 import re
 import sys
@@ -58,6 +59,20 @@ class Document:
         """Where it is, for a person."""
         name = "standard input" if self.file == STDIN else self.file
         return name if self.of == 1 else f"{name}, document {self.number}"
+
+
+def add_files(parser: argparse.ArgumentParser, *, also: str = "") -> None:
+    """Add the argument that names files, as kubectl has it, for `files_of`."""
+    what = "a file, a directory, or - for standard input"
+    parser.add_argument(
+        "-f",
+        "--filename",
+        action="extend",
+        nargs="+",
+        required=True,
+        metavar="FILE",
+        help=f"{what}; {also}" if also else what,
+    )
 
 
 def files_of(names: Sequence[str]) -> Iterator[str]:

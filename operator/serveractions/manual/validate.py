@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, TextIO
 
 from serveractions.manual.judging import Judgement, judge
-from serveractions.manual.manifests import Document, UnreadableError, files_of, read
+from serveractions.manual.manifests import Document, UnreadableError, add_files, files_of, read
 
 INVALID = 2
 """Exit code: something would be refused, or could not be read."""
@@ -55,15 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "Says whether the API server would take the objects: fields, bounds and rules. Needs no"
         " cluster. Objects of other kinds are skipped. Exit code 0: all would be taken; 2: not all."
     )
-    parser.add_argument(
-        "-f",
-        "--filename",
-        action="append",
-        nargs="+",
-        required=True,
-        metavar="FILE",
-        help="a file, a directory, or - for standard input",
-    )
+    add_files(parser)
     parser.add_argument(
         "-o", "--output", choices=["text", "json"], default="text", help="default: text"
     )
@@ -72,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, out: TextIO | None = None) -> int:
     """Judge the files; return the exit code."""
     out = out or sys.stdout
-    results, unreadable = _judged([name for names in options.filename for name in names])
+    results, unreadable = _judged(options.filename)
     valid = bool(results) and not unreadable and all(each.verdict != "invalid" for each in results)
     if not results and not unreadable:
         unreadable = ["no object in what was given: name a file that has one"]

@@ -28,9 +28,9 @@ from serveractions.config import Config
 from serveractions.core.errors import ApiUnavailable, InvalidCredentials
 from serveractions.core.ports import Secret
 from serveractions.manual.judging import judge
-from serveractions.manual.manifests import UnreadableError, files_of, read
+from serveractions.manual.manifests import UnreadableError, add_files, files_of, read
 from serveractions.shell.credentials import PersonsSecrets, find_clouds, secret_of, secret_with
-from serveractions.shell.journal import Journal, JournalError, LockedError
+from serveractions.shell.journal import Journal, JournalError, LockedError, Name, name_of
 from serveractions.shell.leases import JournalLease
 from serveractions.shell.objects import ChangedError, JournalObjects
 from serveractions.shell.outcome import MEANINGS, SIGNALLED, ExitCode, exit_code, needs_a_person
@@ -39,7 +39,11 @@ from serveractions.shell.view import Bars, Lines, View, line
 
 Json = dict[str, Any]
 SETTINGS = Config(
-    poll_interval=2.0, progress_interval=1.0, retry_interval=2.0, allow_insecure_tls=True
+    poll_interval=2.0,
+    progress_interval=1.0,
+    retry_interval=2.0,
+    allow_insecure_tls=True,
+    delete_finished=False,
 )
 """A person waits, and it is one action and not thousands: it is looked at more often."""
 
@@ -64,15 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "\nThe same command again goes on where it was interrupted; nothing is sent twice."
     )
     parser.epilog = MEANINGS
-    parser.add_argument(
-        "-f",
-        "--filename",
-        action="append",
-        nargs="+",
-        required=True,
-        metavar="FILE",
-        help="a file, a directory, or - for standard input; Secrets with a new password too",
-    )
+    add_files(parser, also="Secrets with a new password too")
     parser.add_argument(
         "--os-cloud",
         metavar="NAME",
@@ -116,7 +112,7 @@ def run(options: argparse.Namespace, config: Config = SETTINGS) -> int:
 
 
 def _run(options: argparse.Namespace, config: Config) -> int:
-    manifests = _read([name for names in options.filename for name in names])
+    manifests = _read(options.filename)
     cloud = options.os_cloud or os.environ.get("OS_CLOUD")
     if cloud:
         for body in manifests.actions:
@@ -182,7 +178,7 @@ def _read(names: Sequence[str]) -> Manifests:
     """
     found = Manifests([], {})
     wrong: list[str] = []
-    seen: set[tuple[str, str, str]] = set()
+    seen: set[Name] = set()
     for document in (each for file in files_of(names) for each in read(file)):
         judged, body = judge(document.body), document.body
         if judged.kind == "Secret" and not judged.ours:
@@ -200,7 +196,7 @@ def _read(names: Sequence[str]) -> Manifests:
             wrong.append(f"{document.place}: metadata.name: write a name: it is what goes on")
             continue
         metadata["namespace"] = metadata.get("namespace") or "default"
-        name = (body["kind"], metadata["namespace"], metadata["name"])
+        name = name_of(body)
         if name in seen:
             wrong.append(f"{document.place}: {name[0]} {name[2]} stands twice: remove one")
         seen.add(name)
@@ -214,9 +210,7 @@ def _read(names: Sequence[str]) -> Manifests:
 
 def _place(actions: Sequence[Json]) -> Path:
     """Return where the journal of these objects is when nobody says."""
-    names = sorted(
-        (body["kind"], body["metadata"]["namespace"], body["metadata"]["name"]) for body in actions
-    )
+    names = sorted(map(name_of, actions))
     digest = hashlib.sha256(json.dumps(names).encode()).hexdigest()[:16]
     state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
     return state / "serveractions" / f"{digest}.journal"
@@ -224,9 +218,7 @@ def _place(actions: Sequence[Json]) -> Path:
 
 def _refuse_others(objects: JournalObjects, actions: Sequence[Json], path: Path) -> None:
     """See that nothing goes on which was not named. Raises UsageError."""
-    named = {
-        (body["kind"], body["metadata"]["namespace"], body["metadata"]["name"]) for body in actions
-    }
+    named = set(map(name_of, actions))
     for each in objects.all():
         if not each.status.phase.finished and each.key[:3] not in named:
             raise UsageError(
@@ -241,10 +233,9 @@ def _add_passwords(objects: JournalObjects, manifests: Manifests, file: str | No
     for body in manifests.actions:
         kind, metadata = BY_NAME[body["kind"]], body["metadata"]
         ref = body["spec"].get("passwordSecretRef")
-        name = (kind.name, metadata["namespace"], metadata["name"])
         if (
             ref is None
-            or name in begun
+            or name_of(body) in begun
             or (metadata["namespace"], ref["name"]) in manifests.secrets
         ):
             continue

@@ -13,6 +13,9 @@ from typing import Any
 
 Json = dict[str, Any]
 
+Name = tuple[str, str, str]
+"""Kind, namespace and name: which object it is."""
+
 HEAD: Json = {"journal": "serveractions", "version": 1}
 """The first line; a file that begins otherwise is none of ours and is not written to."""
 
@@ -81,7 +84,7 @@ class Journal:
                 f"{self.path}: another run has this journal: wait for its end, or stop it"
             ) from None
 
-    def _read(self) -> dict[tuple[str, str, str], Json]:
+    def _read(self) -> dict[Name, Json]:
         # What a crash has cut off was never reported as written: nothing was sent because of it.
         whole, _, torn = self.path.read_bytes().rpartition(b"\n")
         lines = whole.split(b"\n") if whole else []
@@ -93,15 +96,14 @@ class Journal:
             self._begin()
             return {}
         self._end = len(whole) + 1
-        objects: dict[tuple[str, str, str], Json] = {}
+        objects: dict[Name, Json] = {}
         if _parsed(lines[0]) != HEAD:
             raise _foreign(self.path)
         os.ftruncate(self._file, self._end)
         for number, line in enumerate(lines[1:], 2):
             body = _parsed(line)
             try:
-                metadata = body["metadata"]
-                objects[body["kind"], metadata["namespace"], metadata["name"]] = body
+                objects[name_of(body)] = body
             except (KeyError, TypeError):
                 raise JournalError(
                     f"{self.path}, line {number}: damaged: look at Nova for what was sent, and use"
@@ -124,6 +126,12 @@ class Journal:
         while rest:
             rest = rest[os.write(self._file, rest) :]
         os.fsync(self._file)
+
+
+def name_of(body: Json) -> Name:
+    """Return which object a body is. Raises KeyError or TypeError where it is none."""
+    metadata = body["metadata"]
+    return body["kind"], metadata["namespace"], metadata["name"]
 
 
 def _line(body: Json) -> bytes:

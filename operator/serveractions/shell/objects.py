@@ -22,11 +22,9 @@ from serveractions.api.status import Status
 from serveractions.core import marks
 from serveractions.core.errors import ApiUnavailable, Conflict, ObjectGone
 from serveractions.core.ports import Clock, Mark
-from serveractions.shell.journal import Journal, JournalError
+from serveractions.shell.journal import Journal, JournalError, Name, name_of
 
 Json = dict[str, Any]
-Name = tuple[str, str, str]
-"""Kind, namespace and name."""
 
 
 class ChangedError(Exception):
@@ -67,7 +65,7 @@ class JournalObjects:
             ApiUnavailable: The journal could not be written.
         """
         kind, metadata = BY_NAME[manifest["kind"]], manifest["metadata"]
-        name = (kind.name, metadata["namespace"], metadata["name"])
+        name = name_of(manifest)
         wanted = kind.spec.model_validate(manifest["spec"]).to_wire()
         known = self._parsed.get(name)
         if known is None:

@@ -16,7 +16,6 @@ from serveractions.cloud.poller import SharedPoller
 from serveractions.config import Config
 from serveractions.core.engine import Engine, Ports, Timing
 from serveractions.core.inbox import Inbox
-from serveractions.core.issue import Bounds
 from serveractions.shell.credentials import PersonsClouds, PersonsSecrets
 from serveractions.shell.leases import JournalLease
 from serveractions.shell.objects import JournalObjects
@@ -78,7 +77,7 @@ class Run:
                 poller=poller,
                 clock=SystemClock(),
             ),
-            timing=_timing(config),
+            timing=Timing.of(config),
             workers=WORKERS,
         )
 
@@ -135,20 +134,3 @@ class Run:
         finally:
             for number in SIGNALS:
                 loop.remove_signal_handler(number)
-
-
-def _timing(config: Config) -> Timing:
-    return Timing(
-        bounds=Bounds(
-            claim_bound=config.claim_bound,
-            post_deadline=config.post_deadline,
-            proxy_lifetime=config.proxy_lifetime,
-            recovery_deadline=config.recovery_deadline,
-            reissue_unproven=config.reissue_unproven,
-        ),
-        retry_interval=config.retry_interval,
-        progress_interval=config.progress_interval,
-        sweep_interval=config.sweep_interval,
-        relist_interval=config.relist_interval,
-        delete_finished=False,
-    )
