@@ -9,6 +9,7 @@ import functools
 import hashlib
 import io
 import sys
+import threading
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -24,6 +25,8 @@ from cloud_services.nova.live_migration import Job
 
 NAME = "loopback.LoopbackDriver"
 """The value of `compute_driver`."""
+JOB_WITHIN = 5.0
+"""Seconds: Nova calls a live migration running, and takes its abort, before the job has begun."""
 
 DELAYED_AND_FAILING = (
     "spawn",
@@ -72,6 +75,7 @@ class LoopbackDriver(fake.FakeDriver):
     def __init__(self, virtapi: Any, read_only: bool = False) -> None:  # noqa: FBT001, FBT002 (Nova's)
         super().__init__(virtapi, read_only)
         self._jobs: dict[str, Job] = {}
+        self._job_begun = threading.Condition()
 
     @override
     def init_host(self, host: str) -> None:
@@ -144,7 +148,10 @@ class LoopbackDriver(fake.FakeDriver):
     ) -> None:
         """Move the memory; Nova calls this in a thread of its own and expects no exception."""
         FAULTS.record("live_migration", self._host, instance.uuid)
-        job = self._jobs[instance.uuid] = Job(instance, self._host, migrate_data.migration)
+        job = Job(instance, self._host, migrate_data.migration)
+        with self._job_begun:
+            self._jobs[instance.uuid] = job
+            self._job_begun.notify_all()
         try:
             outcome = job.run()
         finally:
@@ -160,15 +167,21 @@ class LoopbackDriver(fake.FakeDriver):
     def live_migration_abort(self, instance: Any) -> None:
         """Ask the running job to stop."""
         FAULTS.record("live_migration_abort", self._host, instance.uuid)
-        if job := self._jobs.get(instance.uuid):
+        if job := self._job_of(instance.uuid):
             job.abort()
 
     @override
     def live_migration_force_complete(self, instance: Any) -> None:
         """Ask the running job to finish at once."""
         FAULTS.record("live_migration_force_complete", self._host, instance.uuid)
-        if job := self._jobs.get(instance.uuid):
+        if job := self._job_of(instance.uuid):
             job.force_complete()
+
+    def _job_of(self, server: str) -> Job | None:
+        """Return the running job of a server, which may be about to begin."""
+        with self._job_begun:
+            self._job_begun.wait_for(lambda: server in self._jobs, JOB_WITHIN)
+            return self._jobs.get(server)
 
     @override
     def post_live_migration(
