@@ -108,9 +108,8 @@ def counted(
     over, known = tally.ends(world.cloud.ledger()), tally.finished(events)
     when = tally.accepted(journal)
     lags = [known[each.name] - over[each.server] for each in flights]
-    first = max(when[each.server] for each in flights)
-    last = min(over[each.server] for each in flights)
     servers = {each.server for each in flights}
+    first, last = tally.all_in_flight(when, over, servers)
     posts = [each for each in journal["accepted"] if each["server_id"] in servers]
     reads = tally.following(journal)
     writes, progress = tally.writes(events, agent=agent, resource=resource)

@@ -161,6 +161,14 @@ def ends(ledger: Mapping[str, Sequence[Row]]) -> dict[str, float]:
     }
 
 
+def all_in_flight(
+    when: Mapping[str, float], over: Mapping[str, float], servers: Iterable[str]
+) -> tuple[float, float]:
+    """Return when the last action on the servers was accepted, and when the first ended."""
+    servers = list(servers)
+    return max(when[each] for each in servers), min(over[each] for each in servers)
+
+
 WINDOW = 10.0
 """Seconds over which a credential's rate is taken: a single second holds what an action needs."""
 

@@ -47,7 +47,7 @@ _FAILURES = (
 
 
 class CredentialsRefused(CloudUnavailable):
-    """Keystone knows nobody of that name and password."""
+    """Keystone knows nobody of that name and password, or its token is not accepted."""
 
 
 class _Silence(CloudUnavailable):

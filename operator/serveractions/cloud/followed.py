@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Hashable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -42,6 +43,10 @@ class Group:
         unlisted_until: The lists cannot be had; they are not asked for before that.
         since: From when on changes are asked for, on Nova's clock; None before the first list.
         migrations_hidden: Migrations are not for these credentials to list.
+        view: What its lists show; groups with the same share what they read. None while unknown.
+        read: When it last had the lists read.
+        told: Another group has just read of its servers.
+        took: Seconds that it has just read lists for; 0 where another group did that.
         progressed: When a round last read how far running migrations are.
         wake: Set when a round should not wait for its time.
     """
@@ -59,6 +64,10 @@ class Group:
     unlisted_until: float = float("-inf")
     since: datetime | None = None
     migrations_hidden: bool = False
+    view: Hashable | None = None
+    read: float = float("-inf")
+    told: bool = False
+    took: float = 0.0
     progressed: float = float("-inf")
     wake: asyncio.Event = field(default_factory=asyncio.Event)
 

@@ -1,7 +1,7 @@
 """Reads the lists of changes for a group of actions, round after round.
 
-What a round means for each action is told by `rounds`; when the next one comes, and what of a
-running live migration is read beside it, is told here.
+What a round means for each action is told by `rounds`, and who reads for whom by `sharing`; when
+the next one comes, and what of a running live migration is read beside it, is told here.
 """
 
 import asyncio
@@ -19,6 +19,7 @@ from serveractions.cloud.followed import Followed, Group
 from serveractions.cloud.look import Sight
 from serveractions.cloud.nova import TooManyChanges
 from serveractions.cloud.rounds import Changes, Lists, News
+from serveractions.cloud.sharing import Sharing
 from serveractions.config import Config
 from serveractions.core.errors import (
     Forbidden,
@@ -35,6 +36,8 @@ MOST_PROGRESS = 4
 """Running live migrations whose progress is read in one round, each in its turn."""
 PROGRESS_AGAIN = 0.8
 """In poll intervals: a quick round does not read progress if one before it did."""
+PROGRESS_A_SECOND = 8
+"""The most such reads of all groups, however many they are."""
 AT_A_TIME = 50
 """Actions for which the news of a round are taken in without a pause."""
 YOUNG = 20.0
@@ -82,6 +85,8 @@ class Listing:
         self._schedule = schedule
         self._config = config
         self._clock = clock
+        self._sharing = Sharing(clock, at_once=max(1, config.cloud_threads // 2))
+        self._progress_paid = clock()
 
     async def run(self, group: Group) -> None:
         """Have one round after the other until another task, or none, is the group's."""
@@ -93,6 +98,7 @@ class Listing:
                     lively = await self._round(group)
                 await self._until_next(group, begun, lively=lively)
         finally:
+            self._sharing.leave(group)
             if group.rounds is me:
                 self._schedule.unlist(group, "a defect of the operator")
 
@@ -104,7 +110,7 @@ class Listing:
         subject, lively = asked[0].subject, False
         try:
             sight = await self._open(subject.namespace, subject.credentials)
-            changes = await rounds.read(sight, group)
+            changes = await self._sharing.read(sight, group, fresh=self._config.poll_interval / 2)
             self._schedule.answered(group)
             unclear = []
             for place, followed in enumerate(asked, start=1):
@@ -169,6 +175,8 @@ class Listing:
             if Look.PROGRESS in one.subject.looks and one.at_work and in_place(sight, one.subject)
         ]
         for followed in heapq.nsmallest(MOST_PROGRESS, running, key=lambda one: one.progressed):
+            if not self._may_read_progress():
+                return
             followed.progressed = self._clock()
             if (last := followed.last) is None or last.server is None:
                 continue
@@ -182,20 +190,28 @@ class Listing:
                 followed.last = replace(last, progress=progress)
                 self._schedule.show(followed)
 
+    def _may_read_progress(self) -> bool:
+        now = self._clock()
+        if self._progress_paid > now:
+            return False
+        self._progress_paid = max(self._progress_paid, now - 1.0) + 1.0 / PROGRESS_A_SECOND
+        return True
+
     async def _until_next(self, group: Group, begun: float, *, lively: bool) -> None:
         """Wait for the next round: sooner where actions are new or have ended, as one end is seldom
         alone, and where one has just come.
         """
         now = self._clock()
-        took = now - begun
         young = any(now - one.joined < YOUNG for one in group.listable.values())
-        gap = pace.rest(self._config, took=took, quick=young or lively)
+        gap = pace.rest(self._config, since=now - begun, took=group.took, quick=young or lively)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(max(gap, group.resume - now)):
                 await group.wake.wait()
                 group.wake.clear()
-                # What has come within the same moment is seen by the same round.
-                await asyncio.sleep(max(self._config.poll_interval_urgent, took))
+                if not group.told:
+                    # What has come within the same moment is seen by the same round.
+                    await asyncio.sleep(max(self._config.poll_interval_urgent, group.took))
+        group.told = False
 
 
 def in_place(sight: Sight, subject: Subject) -> bool:

@@ -100,8 +100,9 @@ class Login:
         self._refused_until = 0.0
         # Learnt from a 403: os-migrations must be asked for the own project (a manager's rights).
         self.own_project = False
-        # The same for the list of servers, which only administrators may have of all projects.
-        self.own_servers = False
+        # The same for the list of servers, which only administrators may have of all projects;
+        # None before one was asked for.
+        self.own_servers: bool | None = None
 
     async def session(self) -> Session:
         """Return a session whose token is good for the next minutes.
@@ -128,7 +129,7 @@ class Login:
     async def _begin(self) -> Session:
         begun = await self._in_thread(LOGIN, self._log_in)
         self._session = begun
-        self.own_project = self.own_servers = False  # a role may have been given since
+        self.own_project, self.own_servers = False, None  # a role may have been given since
         return begun
 
     @property
@@ -182,7 +183,7 @@ class Login:
             if answer.status != HTTPStatus.UNAUTHORIZED:
                 return answer
             self.renew(current)
-        raise CloudUnavailable(f"{service} does not accept a new token (401)")
+        raise CredentialsRefused(f"{service} does not accept a new token (401)")
 
     async def _in_thread(
         self, asked: Asked, call: Callable[[], T], *, status: Callable[[T], int] = succeeded

@@ -7,7 +7,7 @@ cloud and in each release, and drop the request id that everything here depends 
 import asyncio
 import re
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any, TypeVar
@@ -92,6 +92,26 @@ class NovaCloud:
     def newest(self) -> str:
         """The highest microversion of this Nova."""
         return self._newest
+
+    @property
+    def view(self) -> Hashable | None:
+        """What the lists of changes show: equal views have the same rows. None before the first.
+
+        Whoever trusts other certificates, or logs in elsewhere, has a view of its own: what one
+        tenant believes must not be what another is told.
+        """
+        login, project = self._login, self._identity.project_id
+        if login.own_servers is None:
+            return None
+        where = login.configuration
+        return (
+            self._identity.endpoint,
+            where.auth_url,
+            where.verify,
+            where.cacert,
+            project if login.own_servers else None,
+            project if login.own_project else None,
+        )
 
     async def find_server(self, ref: ServerRef) -> tuple[Server, datetime]:
         """Return the server and Nova's clock.
@@ -220,6 +240,7 @@ class NovaCloud:
             answer = await self._answer("/servers/detail", wanted=SERVERS, params=everywhere)
             if answer.status != HTTPStatus.FORBIDDEN:
                 expect(answer, "compute")
+                self._login.own_servers = False
                 return answer
             self._login.own_servers = True
         return await self._get("/servers/detail", wanted=SERVERS, params=params)

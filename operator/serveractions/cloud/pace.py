@@ -31,19 +31,20 @@ def interval(config: Config, *, looks: int, last: Observation, urgent: bool) -> 
     return usual * min(last.quiet_seconds / QUIET, MAX_STRETCH)
 
 
-def rest(config: Config, *, took: float, quick: bool) -> float:
+def rest(config: Config, *, since: float, took: float, quick: bool) -> float:
     """Return the seconds from the end of a round of lists to the next one's beginning.
 
     Rounds begin in even steps, whatever they take, as their step is how late an end is known. One
-    that takes long, as the cloud is slow or much changes in it, leaves it as much rest.
+    whose lists take long, as the cloud is slow or much changes in it, leaves it as much rest.
 
     Args:
         config: The intervals.
-        took: Seconds that the round has taken.
+        since: Seconds since the round began.
+        took: Seconds of them in which lists were read.
         quick: Whether something may end soon.
     """
     step = config.poll_interval / 2 if quick else config.poll_interval
-    return max(jitter(step) - took, took)
+    return max(jitter(step) - since, took)
 
 
 def pause(config: Config, *, failures: int, asked: float | None) -> float:

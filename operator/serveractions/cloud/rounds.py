@@ -9,7 +9,7 @@ The servers are read before the migrations: once a server is idle, what is read 
 after that is at least as new.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
@@ -24,13 +24,18 @@ OVERLAP = timedelta(seconds=30)
 """How far each list reaches back before the last one: the times of changes are written by many
 machines, and a change may be stored a while after its time."""
 HORIZON = timedelta(minutes=15)
-"""How far the first list reaches back. What is older is looked at singly."""
+"""The furthest that a first list reaches back. What is older is looked at singly."""
 _DONE = frozenset({"completed", "confirmed", "finished"})
 """A migration's state that, with its server idle, tells all there is to know."""
 
 
 class Lists(Sight, Protocol):
     """The reads of a look and of a round; `NovaCloud` has them."""
+
+    @property
+    def view(self) -> Hashable | None:
+        """What the lists show: equal views have the same rows. None while that is not known."""
+        ...
 
     async def changed_servers(
         self, since: datetime, wanted: Collection[str]
@@ -76,15 +81,29 @@ class Changes:
     nova_time: datetime
 
 
-async def read(sight: Lists, group: Group) -> Changes:
-    """Read what has changed since the last round.
+def first(group: Group) -> datetime:
+    """Return from when on a first list must show changes: since what is known of each action."""
+    furthest = datetime.now(UTC) - HORIZON
+    known = (
+        one.last.nova_time if one.last else one.subject.sent or furthest
+        for one in group.listable.values()
+    )
+    return max(min(known, default=furthest), furthest) - OVERLAP
+
+
+async def read(sight: Lists, group: Group, *, since: datetime, wanted: Collection[str]) -> Changes:
+    """Read what has changed.
+
+    Args:
+        sight: The lists.
+        group: Whose credentials read them.
+        since: From when on, on Nova's clock.
+        wanted: The ids of the servers that matter.
 
     Raises:
         Forbidden: These credentials may not list servers.
         WaitError: The cloud did not answer.
     """
-    since = group.since or datetime.now(UTC) - HORIZON
-    wanted = {followed.subject.server_id for followed in group.listable.values()}
     servers, nova_time = await sight.changed_servers(since, wanted)
     migrations: dict[str, list[Migration]] = {}
     if not group.migrations_hidden:
@@ -93,7 +112,6 @@ async def read(sight: Lists, group: Group) -> Changes:
                 migrations.setdefault(each.server_id, []).append(each)
         except Forbidden:
             group.migrations_hidden = True  # the servers alone tell when to look
-    group.since = nova_time - OVERLAP
     return Changes({server.id: server for server in servers}, migrations, nova_time)
 
 

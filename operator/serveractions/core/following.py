@@ -234,6 +234,7 @@ def _subject(resource: Resource, status: Status, action: Action, now: datetime) 
         looks=action.looks,
         endpoint=status.intent.endpoint if status.intent else None,
         project_id=status.intent.project_id if status.intent else None,
+        sent=status.intent.nova_time if status.intent else None,
         urgent=status.phase is not Phase.AWAITING_DECISION
         and (young or not long or _ending(status)),
     )

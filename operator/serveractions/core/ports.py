@@ -274,6 +274,7 @@ class Subject:
         endpoint: Nova's, as in the intent. Where the Secret leads elsewhere by now, a 404 says
             nothing about the server: it is not reported. None where it is not known.
         project_id: The same for the project of the credentials.
+        sent: Just before the action was sent, on Nova's clock. None where it is not known.
     """
 
     key: Key
@@ -287,6 +288,7 @@ class Subject:
     urgent: bool = True
     endpoint: str | None = None
     project_id: str | None = None
+    sent: datetime | None = None
 
 
 class Poller(Protocol):

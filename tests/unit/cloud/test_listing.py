@@ -50,6 +50,7 @@ class Sky:
             secret_uid="x",
             secret_resource_version="1",
         )
+        self.view: str | None = None
         self.servers = {f"s{number}": busy(f"s{number}") for number in range(count)}
         self.changes = {name: migration(name) for name in self.servers}
         self.untold: set[str] = set()
@@ -194,6 +195,7 @@ async def following(sky: Sky, **config: Any) -> AsyncIterator[Follower]:
 @pytest.fixture(autouse=True)
 def _often(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     monkeypatch.setattr(poller, "PATIENCE", 4)
+    monkeypatch.setattr(listing, "PROGRESS_A_SECOND", 10_000)
     yield
     assert not [one for one in caplog.records if one.levelname == "ERROR"]
 
@@ -307,7 +309,7 @@ async def test_after_an_end_the_next_round_comes_sooner_as_one_end_is_seldom_alo
 ) -> None:
     said: list[bool] = []
 
-    def rest(config: Config, *, took: float, quick: bool) -> float:
+    def rest(config: Config, *, since: float, took: float, quick: bool) -> float:
         said.append(quick)
         return config.poll_interval
 
@@ -326,13 +328,20 @@ async def test_after_an_end_the_next_round_comes_sooner_as_one_end_is_seldom_alo
 
 
 @pytest.mark.parametrize(
-    ("took", "quick", "expected"),
-    [(0.0, False, 5.0), (1.0, False, 4.0), (1.0, True, 1.5), (4.0, False, 4.0), (2.0, True, 2.0)],
+    ("since", "took", "quick", "expected"),
+    [
+        (0.0, 0.0, False, 5.0),
+        (1.0, 1.0, False, 4.0),
+        (1.0, 1.0, True, 1.5),
+        (4.0, 4.0, False, 4.0),
+        (2.0, 2.0, True, 2.0),
+        (9.0, 0.0, True, 0.0),
+    ],
 )
-def test_rounds_begin_in_even_steps_and_rest_as_long_as_they_took(
-    took: float, quick: bool, expected: float
+def test_rounds_begin_in_even_steps_and_rest_as_long_as_their_lists_took(
+    since: float, took: float, quick: bool, expected: float
 ) -> None:
-    found = pace.rest(Config(poll_interval=5.0), took=took, quick=quick)
+    found = pace.rest(Config(poll_interval=5.0), since=since, took=took, quick=quick)
     assert expected - 0.5 <= found <= expected + 0.5
 
 

@@ -127,6 +127,41 @@ async def test_changes_of_thousands_of_servers_are_read_to_their_end(
     assert len(it.paths()) == last + 1
 
 
+def lists(it: OpenStack, *, refuse: str | None = None) -> None:
+    """Answer the lists of changes with nothing; a 403 where a parameter is given."""
+    for path, rows in ((DETAIL, "servers"), (MIGRATIONS, "migrations")):
+        it.answers[path] = lambda request, rows=rows: (
+            (403, {"forbidden": {"message": "no"}}) if refuse in request.query else {rows: []}
+        )
+
+
+async def view(it: OpenStack, **more: Any) -> Any:
+    """Read the lists of changes with credentials of one's own; return what they show."""
+    kube = Kube()
+    kube.put(clouds_yaml(it.url, **more))
+    connections = Connections(config=Config(allow_insecure_tls=True), secrets=kube)
+    nova = await connections.open("ns", REF)
+    assert nova.view is None, "nothing has shown yet what they may list"
+    await nova.changed_servers(datetime.now(UTC), ())
+    await nova.changed_migrations(datetime.now(UTC), ())
+    await connections.close()
+    return nova.view
+
+
+async def test_credentials_that_may_list_the_same_have_one_view(it: OpenStack) -> None:
+    lists(it)
+    of_all = await view(it)
+    assert of_all is not None
+    assert await view(it) == of_all
+    lists(it, refuse="all_tenants")
+    assert await view(it) != of_all
+
+
+async def test_who_trusts_other_certificates_has_a_view_of_its_own(it: OpenStack) -> None:
+    lists(it)
+    assert await view(it, verify=False) != await view(it)
+
+
 def test_a_row_of_a_cell_that_is_down_is_partial() -> None:
     row = {"id": SERVER, "status": "UNKNOWN", "tenant_id": PROJECT, "links": []}
     found = records.server(row)
