@@ -60,8 +60,8 @@ ELSEWHERE = (
     ),
     Elsewhere(
         r"serveractions run -f away\.yaml .*",
-        "needs a cloud",
-        "tests/integration/test_run.py::test_a_run_that_was_killed_goes_on_and_has_sent_once",
+        "needs a Nova",
+        "tests/contract/test_run.py::test_0_is_a_live_migration_that_has_arrived",
     ),
     Elsewhere("uv pip compile .*", "asks a package registry for the newest of everything"),
     Elsewhere("docker (build|push) .*", "needs a container engine and a registry"),

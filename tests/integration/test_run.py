@@ -123,18 +123,3 @@ def test_a_journal_that_another_run_has_is_left_alone(tmp_path: Path, cloud: Fak
     finally:
         held.close()
     assert cloud.accepted(server) == []
-
-
-def test_a_line_that_a_crash_cut_off_does_not_count(tmp_path: Path) -> None:
-    path = tmp_path / "journal"
-    body = {"kind": "K", "metadata": {"namespace": "n", "name": "a"}, "spec": 1}
-    first = Journal(path)
-    first.append(body)
-    first.close()
-    path.write_bytes(path.read_bytes() + b'{"kind":"K","meta')
-    second = Journal(path)
-    second.append({**body, "spec": 2})
-    second.close()
-    third = Journal(path)
-    third.close()
-    assert third.objects == {("K", "n", "a"): {**body, "spec": 2}}
