@@ -78,7 +78,12 @@ class Audit:
     @property
     def flags(self) -> Sequence[str]:
         """What the API server is started with."""
-        return (f"--audit-policy-file={self._policy}", f"--audit-log-path={self._log}")
+        return (
+            f"--audit-policy-file={self._policy}",
+            f"--audit-log-path={self._log}",
+            # In MB. By default it begins a new file after 100, and a position means nothing then.
+            "--audit-log-maxsize=100000",
+        )
 
     def position(self) -> int:
         """Return where the log ends just now."""

@@ -31,6 +31,8 @@ SAME: list[tuple[str, tuple[str, ...], dict[str, Any]]] = [
     ("single-namespace", ("without-ttl", "network-policy"), {"onlyOwnNamespace": True} | ALL),
     ("sharded", ("without-ttl", "network-policy"), {"shards": 2} | ALL),
 ]
+MONITORED = ("cluster-wide", ("monitoring",), {"monitoring": {"enabled": True}})
+"""The local API server does not know the Prometheus operator's kinds."""
 
 
 @pytest.fixture
@@ -73,7 +75,7 @@ def without_policy(body: Body) -> Body:
     return body
 
 
-@pytest.mark.parametrize("same", SAME, ids=str)
+@pytest.mark.parametrize("same", [*SAME, MONITORED], ids=str)
 def test_chart_and_overlay_are_the_same_objects(
     kubernetes: ControlPlane,
     helm: Helm,
@@ -92,6 +94,16 @@ def test_chart_and_overlay_are_the_same_objects(
     assert sorted(made) == sorted(wanted)
     for name, body in wanted.items():
         assert made[name] == body
+
+
+def test_what_prometheus_selects_by_is_on_what_it_shall_select(helm: Helm, values: Write) -> None:
+    labels = {"release": "prometheus"}
+    chosen = values({"monitoring": {"enabled": True, "labels": labels}})
+    made = by_name(rendered(helm, chosen, namespace="elsewhere"))
+    for kind in ("PodMonitor", "PrometheusRule"):
+        metadata = made[kind, RELEASE]["metadata"]
+        assert metadata["labels"] == {"app.kubernetes.io/name": RELEASE} | labels
+        assert metadata["namespace"] == "elsewhere"
 
 
 @pytest.mark.parametrize("chosen", [chosen for _, _, chosen in SAME], ids=str)
@@ -118,6 +130,7 @@ def test_the_api_server_knows_every_field_that_the_chart_renders(
         ({"settings": {"poll-interval": 10}}, "/settings/poll-interval"),
         ({"networkPolicy": {"egressPorts": [0]}}, "/networkPolicy/egressPorts"),
         ({"image": {"repository": ""}}, "/image/repository"),
+        ({"monitoring": {"labels": {"release": 1}}}, "/monitoring/labels/release"),
         ({"shards": 2, "standby": True}, "shards stand in for one another"),
         ({"onlyOwnNamespace": True, "watchNamespaces": ["a"]}, "leave watchNamespaces empty"),
     ],

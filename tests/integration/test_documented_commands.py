@@ -63,6 +63,12 @@ ELSEWHERE = (
         "needs a Nova",
         "tests/contract/test_run.py::test_0_is_a_live_migration_that_has_arrived",
     ),
+    Elsewhere(
+        r"helm install .*",
+        "helm is built by a target of its own",
+        "tests/chart/test_chart.py::"
+        "test_an_operator_works_under_what_helm_has_installed_and_outlives_nothing",
+    ),
     Elsewhere("uv pip compile .*", "asks a package registry for the newest of everything"),
     Elsewhere("docker (build|push) .*", "needs a container engine and a registry"),
     Elsewhere(
@@ -121,6 +127,9 @@ def _front_page(world: Assembled) -> None:
     _, second = world.cloud.boot("web-1", "web-2")
     world.cloud.driver.fail("live_migration", "NovaException", ["out of memory"], servers=[second])
     world.create(world.body(LIVE, "web-2-off-host1", second))
+
+
+def _running(world: Assembled) -> None:
     _namespace(world, "team-a")
 
 
@@ -149,6 +158,7 @@ def _gitops_end(world: Assembled) -> None:
 
 PAGES = (
     Page("README.md", _front_page),
+    Page("deploy/README.md", _running),
     Page("deploy/gitops/README.md", _gitops, _gitops_end),
     Page("deploy/local/README.md", replaced=(("/tmp/local", "$PWD/local"),)),  # noqa: S108
 )

@@ -55,10 +55,10 @@ def ceilings(parts: Mapping[str, Any]) -> str:
 def markdown(content: Mapping[str, Any]) -> str:
     """Return what the README says between its markers."""
     lines = [
-        "| What | Measured | Bound | |",
-        "|---|---|---|---|",
+        "| What | Measured | Bound | | Others |",
+        "|---|---|---|---|---|",
         *(
-            f"| {row.what} | {row.value} | {row.bound} | {_verdict(row)} |"
+            f"| {row.what} | {row.value} | {row.bound} | {_verdict(row)} | {row.peer} |"
             for row in rows(content.get("parts", {}))
         ),
     ]

@@ -30,7 +30,8 @@ HAMMERS = 64
 HAMMERED = 1.0
 """Requests under way at once, and seconds, while the cloud's ceiling is measured."""
 PATIENCE = 600.0
-POLL = 0.2
+POLL = 1.0
+"""A look at thousands of objects costs the API server 50 ms and more, and no figure hangs on it."""
 
 Say = Callable[[str], None]
 
