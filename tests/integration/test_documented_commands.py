@@ -300,7 +300,7 @@ def _run(
             script += [
                 f"{text.partition(' # ')[0]} > {out} 2>&1 &",
                 "there=$!",
-                f"until grep -q KUBECONFIG {out} || ! kill -0 $there; do sleep 0.1; done",
+                f"until grep -qs KUBECONFIG {out} || ! kill -0 $there; do sleep 0.1; done",
                 f"kill -0 $there; echo $? > {out}.code",
             ]
         else:
