@@ -92,6 +92,7 @@ class Operator:
         self._kubeconfig = kubeconfig
         self._stop = asyncio.Event()
         self._set_back = False
+        self._streams = False
         self._watching = asyncio.Event()
         self._metrics = Metrics()
 
@@ -133,7 +134,8 @@ class Operator:
     async def _wait_for_cluster(self, api: Api) -> None:
         while not self._stop.is_set():
             try:
-                await cluster.check(api, namespaces=self._config.watch_namespaces)
+                namespaces = self._config.watch_namespaces
+                self._streams = await cluster.check(api, namespaces=namespaces)
             except ApiUnavailable as error:
                 log.warning("waiting for the Kubernetes API: %s", error)
                 with contextlib.suppress(TimeoutError):
@@ -238,7 +240,7 @@ class Operator:
         in_a_row = 0
         while not self._stop.is_set():
             settings, begun = kopf.OperatorSettings(), loop.time()
-            kopf_settings.configure(settings, self._config)
+            kopf_settings.configure(settings, self._config, streams=self._streams)
             try:
                 await handlers.watch(
                     config=self._config,

@@ -39,8 +39,14 @@ class NoDiffBase(kopf.DiffBaseStorage):
         """Store nothing."""
 
 
-def configure(settings: kopf.OperatorSettings, config: Config) -> None:
-    """Set every setting that matters here. kopf takes a misspelled name silently: a test looks."""
+def configure(settings: kopf.OperatorSettings, config: Config, *, streams: bool = False) -> None:
+    """Set every setting that matters here. kopf takes a misspelled name silently: a test looks.
+
+    Args:
+        settings: To be set.
+        config: The operator's own.
+        streams: Whether watches should begin with all objects there are (`cluster.check`).
+    """
     # One process acts per slot by its Lease; kopf's peering knows no fencing and would pause both.
     settings.peering.standalone = True
     # No watch on all CRDs and namespaces, and no rights for it: CRDs are there before the start.
@@ -69,7 +75,9 @@ def configure(settings: kopf.OperatorSettings, config: Config) -> None:
     settings.watching.inactivity_timeout = INACTIVITY
     # Longer than the default 0.1 s: an API server that is coming up is not knocked down again.
     settings.watching.reconnect_backoff = 1
-    # Lists arrive in pages, so that a start over thousands of objects needs little memory.
+    # Lists arrive in pages, so that a start over thousands of objects needs little memory; or out
+    # of the API server's cache, where it would be long in finding them among all others.
+    settings.watching.initial_streaming = streams
     settings.watching.chunk_size = 500
 
     # At most so many objects in kopf's hands. Only with a short idle time: an idle worker keeps its

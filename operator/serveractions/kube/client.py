@@ -6,10 +6,11 @@ hard: kubeconfigs, their credential plugins, and service-account tokens that are
 """
 
 import asyncio
+import contextlib
 import json
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -175,28 +176,70 @@ class Api:
             ApiRefused: Any other answer that is a no.
             ApiUnavailable: No answer, or 5xx or 429. A write may have been done all the same.
         """
+        with _answering(method, path):
+            answer = await self._begin(
+                method, path, query=query, body=body, content_type=content_type, seconds=seconds
+            )
+            text: bytes = await answer.read()
+        await self._judge(answer, text)
+        return _parse(text, f"{method} {path}")
+
+    async def stream(
+        self, path: str, *, query: Mapping[str, str], seconds: float = REQUEST_TIMEOUT
+    ) -> AsyncGenerator[Json, None]:
+        """Yield the JSON objects of an answer that has one in each line, as they come.
+
+        Args:
+            path: From the root of the server.
+            query: Parameters of the URL.
+            seconds: The longest that the whole exchange may take.
+
+        Raises:
+            ApiRefused, ApiUnavailable, StatusRefused: As for `request`; also in the middle.
+        """
+        with _answering("GET", path):
+            answer = await self._begin("GET", path, query=query, seconds=seconds)
+        try:
+            rest = b""
+            with _answering("GET", path):
+                refused = not OK <= answer.status < REDIRECT
+                await self._judge(answer, await answer.read() if refused else b"")
+                async for piece in answer.response.content.iter_any():
+                    *lines, rest = (rest + piece).split(b"\n")
+                    for line in lines:
+                        yield _parse(line, f"GET {path}")
+        finally:
+            answer.response.close()
+
+    async def _begin(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None,
+        seconds: float,
+        body: Json | None = None,
+        content_type: str = JSON,
+    ) -> Any:
+        """Send a request; return what the library makes of the head of the answer."""
         headers = {"Accept": JSON, "Content-Type": content_type, "User-Agent": "serveractions"}
         url = self._configuration.host + path + (f"?{urlencode(query)}" if query else "")
-        try:
-            await self._client.update_params_for_auth(
-                headers, [], ["BearerToken"], path, method, body
-            )
-            answer = await self._client.call_api(
-                method,
-                url,
-                header_params=headers,
-                body=body,
-                _request_timeout=aiohttp.ClientTimeout(total=seconds, sock_connect=CONNECT_TIMEOUT),
-            )
-            status: int = answer.status
-            text: bytes = await answer.read()
-        except (aiohttp.ClientError, TimeoutError, OSError, ConfigException) as error:
-            # Only the type: a connection error's text may carry the URL, and a timeout has none.
-            raise ApiUnavailable(f"no answer to {method} {path}: {_describe(error)}") from error
+        await self._client.update_params_for_auth(headers, [], ["BearerToken"], path, method, body)
+        return await self._client.call_api(
+            method,
+            url,
+            header_params=headers,
+            body=body,
+            _request_timeout=aiohttp.ClientTimeout(total=seconds, sock_connect=CONNECT_TIMEOUT),
+        )
+
+    async def _judge(self, answer: Any, text: bytes) -> None:
+        """Take note of an answer. Raises what it means where it is no success."""
         self._set_clock(answer.getheader("Date"))
+        status: int = answer.status
         if OK <= status < REDIRECT:
             self._note_answer()
-            return _parse(text, f"{method} {path}")
+            return
         if status == UNAUTHORIZED:
             await self._renew()
         raise _error(status, text, retry_after=answer.getheader("Retry-After"))
@@ -239,6 +282,16 @@ class Api:
         fresh = await configure(self._kubeconfig)
         self._configuration.api_key = fresh.api_key
         self._configuration.refresh_api_key_hook = fresh.refresh_api_key_hook
+
+
+@contextlib.contextmanager
+def _answering(method: str, path: str) -> Iterator[None]:
+    """Say that there was no answer, whatever a library calls that."""
+    try:
+        yield
+    except (aiohttp.ClientError, TimeoutError, OSError, ConfigException) as error:
+        # Only the type: a connection error's text may carry the URL, and a timeout has none.
+        raise ApiUnavailable(f"no answer to {method} {path}: {_describe(error)}") from error
 
 
 def _describe(error: BaseException) -> str:

@@ -6,6 +6,7 @@ and a re-created namesake, whose resourceVersion is another, is never mistaken f
 was there before.
 """
 
+import contextlib
 import logging
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from datetime import datetime
@@ -67,12 +68,11 @@ class KubeObjects:
 
     async def unfinished(self) -> Sequence[Resource]:
         """List all objects of all kinds that are not finished."""
-        return await self._list_all(paths.UNFINISHED)
+        return await self._matching(paths.UNFINISHED)
 
     async def of_server(self, kind: Kind, server_id: str) -> Sequence[Resource]:
         """List all objects of a kind whose status names this server, finished ones included."""
-        pages = self._pages(paths.of_server(server_id), kinds=(kind,))
-        return [resource async for page in pages for resource in page]
+        return await self._matching(paths.of_server(server_id), kinds=(kind,))
 
     def server_time(self) -> datetime:
         """Return the API server's clock."""
@@ -101,8 +101,36 @@ class KubeObjects:
             raise Conflict(f"{resource.key} was created anew")
         return stored
 
-    async def _list_all(self, selector: str) -> Sequence[Resource]:
-        return [resource async for page in self._pages(selector) for resource in page]
+    async def _matching(self, selector: str, *, kinds: Sequence[Kind] = KINDS) -> list[Resource]:
+        """List the few objects of many that a selector matches."""
+        try:
+            return [resource async for resource in self._streamed(selector, kinds=kinds)]
+        except StatusRefused:  # 422: an API server that cannot do that, before Kubernetes 1.34
+            pages = self._pages(selector, kinds=kinds)
+            return [resource async for page in pages for resource in page]
+
+    async def _streamed(
+        self, selector: str, *, kinds: Sequence[Kind] = KINDS
+    ) -> AsyncGenerator[Resource, None]:
+        """Yield what a selector matches as the API server has it now, one object after the other.
+
+        A list without pages would come out of the cache as well, but as one piece.
+        """
+        query = {**paths.STREAM, "fieldSelector": selector}
+        for kind, path in paths.collections(self._namespaces, kinds=kinds):
+            async with contextlib.aclosing(self._api.stream(path, query=query)) as events:
+                async for event in events:
+                    body = event.get("object") or {}
+                    match event.get("type"):
+                        case "ADDED":
+                            for resource in _readable(kind, (body,)):
+                                yield resource
+                        case "BOOKMARK":  # the first one comes when all have come
+                            break
+                        case "ERROR":
+                            raise ApiUnavailable(f"{path}: {body.get('message')}")
+                else:
+                    raise ApiUnavailable(f"the objects of {path} broke off")
 
     async def _pages(
         self, selector: str, *, kinds: Sequence[Kind] = KINDS

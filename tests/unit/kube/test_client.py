@@ -237,23 +237,45 @@ async def test_a_group_that_is_not_served_is_a_missing_definition(api: Api, serv
         await cluster.check(api)
 
 
-async def test_the_look_at_the_start_makes_the_server_read_no_objects_from_its_store(
-    api: Api, server: Server
-) -> None:
-    asked: list[dict[str, str]] = []
+def cluster_of(count: int, asked: list[dict[str, str]], watch: web.Response) -> Handler:
+    """Return a cluster with so many objects of each kind, and its answer to a watch."""
 
     async def handler(request: web.Request) -> web.Response:
         if request.path == "/version":
             return web.json_response({"gitVersion": "v1.31.0"})
+        if "watch" in request.query:
+            return watch
         if request.query:
             asked.append(dict(request.query))
-            return web.json_response({"items": []})
+            return web.json_response({"items": [], "metadata": {"remainingItemCount": count - 1}})
         names = [name for kind in KINDS for name in (kind.plural, f"{kind.plural}/status")]
         return web.json_response({"resources": [{"name": name} for name in names]})
 
-    server.handler = handler
-    await cluster.check(api)
-    assert [one["resourceVersion"] for one in asked] == ["0"] * len(KINDS)
+    return handler
+
+
+async def test_the_look_at_the_start_makes_the_server_read_no_objects_from_its_store(
+    api: Api, server: Server
+) -> None:
+    asked: list[dict[str, str]] = []
+    server.handler = cluster_of(5, asked, web.Response(status=500))
+    assert not await cluster.check(api), "few are listed in pages"
+    assert all(one.get("resourceVersion") == "0" or one == {"limit": "1"} for one in asked)
+    assert len(asked) == 2 * len(KINDS)
+
+
+@pytest.mark.parametrize(
+    ("answer", "streams"),
+    [
+        (web.Response(text='{"type": "BOOKMARK", "object": {}}\n'), True),
+        (web.json_response({"kind": "Status", "message": "forbidden"}, status=422), False),
+    ],
+)
+async def test_among_many_objects_watches_begin_with_all_of_them_where_that_can_be(
+    api: Api, server: Server, answer: web.Response, streams: bool
+) -> None:
+    server.handler = cluster_of(cluster.MANY + 1, [], answer)
+    assert await cluster.check(api) is streams
 
 
 async def test_an_unavailable_server_is_not_called_unsuitable(
