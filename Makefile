@@ -76,8 +76,9 @@ cluster: venv  ## the other half
 e2e: venv  ## each action on a real kube-apiserver and a real Nova
 	@$(BIN)/python -m pytest tests/e2e
 
-gitops: venv build  ## actions from Git, applied by a real Flux (which is built once, about 8 minutes)
+gitops: venv build  ## actions from Git, by a real Flux and a real Argo CD (built once, 15 minutes; needs redis-server)
 	@$(BIN)/python -m local_stack tool kustomize-controller
+	@$(BIN)/python -m local_stack tool argocd
 	@$(BIN)/python -m pytest --durations=0 tests/gitops
 
 chaos: venv build  ## long runs with faults: what breaks, dies and comes back, on real servers

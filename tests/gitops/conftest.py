@@ -1,5 +1,6 @@
 """One control plane with the CRDs of the engines, an operator and a fake cloud for all of it."""
 
+import secrets
 from collections.abc import Iterator
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 import assembled
 from assembled import Assembled
 from control_plane import audit, kubernetes
+from gitops.argocd import Argo, programs
 from gitops.flux import Flux, controller
 from local_stack.kubernetes import ControlPlane
 
@@ -26,3 +28,17 @@ def flux(world: Assembled) -> Iterator[Flux]:
     """Flux's kustomize-controller beside it."""
     with controller(world) as flux:
         yield flux
+
+
+@pytest.fixture(scope="session")
+def argo(world: Assembled) -> Iterator[Argo]:
+    """Argo CD beside it."""
+    with programs(world) as argo:
+        yield argo
+
+
+@pytest.fixture
+def server(world: Assembled) -> str:
+    """A server that nothing was done to."""
+    (made,) = world.cloud.boot(f"web-{secrets.token_hex(4)}")
+    return made

@@ -18,12 +18,12 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-import requests
 import yaml
 
 from administrator import MERGE_PATCH
 from assembled import ROOT, Assembled
 from gitops.repository import Repository
+from gitops.scene import answers
 from local_stack import toolchain
 from local_stack.progress import Silent
 from local_stack.supervisor import Process
@@ -254,7 +254,7 @@ def controller(world: Assembled) -> Iterator[Flux]:
             ],
             log=supervisor.logs / f"{CONTROLLER}.log",
             env={"KUBECONFIG": str(kubernetes.kubeconfig), "RUNTIME_NAMESPACE": "default"},
-            ready=lambda: _answers(f"http://127.0.0.1:{health}/readyz"),
+            ready=lambda: answers(f"http://127.0.0.1:{health}/readyz"),
             awaited="/readyz",
         )
         supervisor.start(process)
@@ -283,12 +283,3 @@ class _Quiet(SimpleHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
-
-
-def _answers(url: str) -> bool:
-    try:
-        with requests.Session() as session:
-            session.trust_env = False  # a proxy of the user's must not see loopback
-            return session.get(url, timeout=2).ok
-    except requests.RequestException:
-        return False

@@ -10,11 +10,8 @@ import pytest
 
 from assembled import Assembled
 from gitops.flux import Flux, Followed
+from gitops.scene import METHOD, let_it_look, message, new_name, sent, until_gone
 from phases import LIVE
-
-METHOD = "live_migration"
-LOOKS = 10
-"""How often the operator asks the cloud until a test believes that nothing comes of it."""
 
 
 @pytest.fixture
@@ -23,55 +20,17 @@ def followed(flux: Flux, tmp_path: Path) -> Followed:
     return flux.follow(tmp_path / "clone")
 
 
-@pytest.fixture
-def server(world: Assembled) -> str:
-    (made,) = world.cloud.boot(f"web-{secrets.token_hex(4)}")
-    return made
-
-
-def _name() -> str:
-    return f"move-{secrets.token_hex(4)}"
-
-
-def _sent(world: Assembled, server: str) -> list[str]:
-    """Return the actions that were sent for a server, whatever came of them."""
-    asked = world.cloud.requests()
-    return [
-        each["action"]
-        for each in asked
-        if each["family"] == "action" and each["server_id"] == server
-    ]
-
-
-def _let_it_look(world: Assembled) -> None:
-    """Wait until the operator has looked at the cloud a few more times."""
-
-    def looks() -> int:
-        return sum(1 for each in world.cloud.requests() if each["method"] == "GET")
-
-    before = looks()
-    world.until(lambda: looks() >= before + LOOKS, seconds=60, what="the operator looks")
-
-
-def _message(world: Assembled, name: str) -> str:
-    return str(world.status(LIVE, name).get("message", ""))
-
-
-def _until_gone(world: Assembled, name: str) -> None:
-    world.until(lambda: not world.read(LIVE, name), seconds=60, what=f"{name} is gone")
-
-
 def test_a_commit_is_ready_when_nova_has_done_its_action_and_never_before(
     world: Assembled, followed: Followed, server: str
 ) -> None:
-    name = _name()
+    name = new_name()
     followed.repository.action(name, server)
     with world.cloud.driver.held(METHOD, [server]):
         revision = followed.push("move it")
         with followed.watched(revision) as said:
             world.until_phase(LIVE, name, "Running")
             followed.until_checking()
-            _let_it_look(world)
+            let_it_look(world)
             early = [one for one in said if one.status != "Unknown"]
     assert said, "the Kustomization was watched"
     assert early == []
@@ -83,20 +42,20 @@ def test_a_commit_is_ready_when_nova_has_done_its_action_and_never_before(
 def test_a_commit_whose_action_fails_fails_and_flux_names_the_object(
     world: Assembled, followed: Followed, server: str
 ) -> None:
-    name = _name()
+    name = new_name()
     world.cloud.driver.fail(METHOD, "NovaException", ["out of memory"], servers=[server])
     followed.repository.action(name, server)
     said = followed.until(followed.push("move it"), "False")
     assert said.reason == "HealthCheckFailed"
     assert f"{LIVE.name}/{world.namespace}/{name}" in said.message
     assert world.phase(LIVE, name) == "Failed"
-    assert _sent(world, server) == ["os-migrateLive"]
+    assert sent(world, server) == ["os-migrateLive"]
 
 
 def test_what_is_applied_again_is_not_sent_again(
     world: Assembled, flux: Flux, followed: Followed, server: str
 ) -> None:
-    name = _name()
+    name = new_name()
     followed.repository.action(name, server)
     followed.until(followed.push("move it"), "True")
     for _ in range(3):
@@ -105,44 +64,44 @@ def test_what_is_applied_again_is_not_sent_again(
         followed.reconcile()
     (followed.repository.clone / "NOTES").write_text("nothing of an action\n")
     followed.until(followed.push("another commit"), "True")
-    assert _sent(world, server) == ["os-migrateLive"]
+    assert sent(world, server) == ["os-migrateLive"]
     assert world.phase(LIVE, name) == "Succeeded"
 
 
 def test_a_finished_action_stays_in_spite_of_its_ttl_as_flux_would_run_it_again(
     world: Assembled, followed: Followed, server: str
 ) -> None:
-    name = _name()
+    name = new_name()
     followed.repository.action(name, server, ttlSecondsAfterFinished=1)
     followed.until(followed.push("move it"), "True")
     world.until(
-        lambda: "Flux tracks this object" in _message(world, name),
+        lambda: "Flux tracks this object" in message(world, name),
         seconds=90,
         what="the message says why it is kept",
     )
     followed.reconcile()
     assert world.phase(LIVE, name) == "Succeeded"
-    assert _sent(world, server) == ["os-migrateLive"]
+    assert sent(world, server) == ["os-migrateLive"]
 
 
 def test_an_action_runs_again_under_a_new_name_and_the_old_one_is_pruned(
     world: Assembled, followed: Followed, server: str
 ) -> None:
-    first, second = _name(), _name()
+    first, second = new_name(), new_name()
     followed.repository.action(first, server)
     followed.until(followed.push("move it"), "True")
     followed.repository.remove(first)
     followed.repository.action(second, server)
     followed.until(followed.push("move it again"), "True")
-    _until_gone(world, first)
+    until_gone(world, first)
     assert world.phase(LIVE, second) == "Succeeded"
-    assert _sent(world, server) == ["os-migrateLive"] * 2
+    assert sent(world, server) == ["os-migrateLive"] * 2
 
 
 def test_a_change_of_a_fixed_field_is_refused_and_nothing_is_sent(
     world: Assembled, followed: Followed, server: str
 ) -> None:
-    name = _name()
+    name = new_name()
     followed.repository.action(name, server)
     followed.until(followed.push("move it"), "True")
     (other,) = world.cloud.boot(f"web-{secrets.token_hex(4)}")
@@ -150,14 +109,14 @@ def test_a_change_of_a_fixed_field_is_refused_and_nothing_is_sent(
     said = followed.until(followed.push("the other one, too"), "False")
     assert name in said.message
     assert "is fixed once the object exists" in said.message
-    assert _sent(world, other) == []
-    assert _sent(world, server) == ["os-migrateLive"]
+    assert sent(world, other) == []
+    assert sent(world, server) == ["os-migrateLive"]
 
 
 def test_a_removal_is_heeded_at_once_where_flux_is_told_to_give_up_waiting(
     world: Assembled, flux: Flux, followed: Followed, server: str
 ) -> None:
-    name = _name()
+    name = new_name()
     followed.repository.action(name, server)
     again = flux.restarted("CancelHealthCheckOnNewRevision")
     with again, world.cloud.driver.held(METHOD, [server]):
@@ -166,5 +125,5 @@ def test_a_removal_is_heeded_at_once_where_flux_is_told_to_give_up_waiting(
         followed.until_checking()
         followed.repository.remove(name)
         followed.until(followed.push("not wanted any more"), "True")
-        _until_gone(world, name)
-    assert _sent(world, server) == ["os-migrateLive"]
+        until_gone(world, name)
+    assert sent(world, server) == ["os-migrateLive"]

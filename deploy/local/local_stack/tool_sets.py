@@ -24,7 +24,9 @@ class Program:
     minutes: str
     """What a cold build takes on two cores, when the ones before it in its set are built."""
     stamps: Mapping[str, str] = field(default_factory=dict)
-    """Go variables that tell the program its version, with {version}, {major} and {minor}."""
+    """Go variables that tell the program its version, with {version} (v1.2.3), {number} (1.2.3),
+    {major} and {minor}.
+    """
     tags: tuple[str, ...] = ()
     """Go's build tags."""
 
@@ -74,9 +76,10 @@ class ToolSet:
     def linker_flags(self, program: Program) -> str:
         """Strip the program, and tell it its version: otherwise it reports a made-up one."""
         version = self.version()
-        major, minor, _ = version.removeprefix("v").split(".", 2)
+        number = version.removeprefix("v")
+        major, minor, _ = number.split(".", 2)
         values = {
-            name: value.format(version=version, major=major, minor=minor)
+            name: value.format(version=version, number=number, major=major, minor=minor)
             for name, value in program.stamps.items()
         }
         return " ".join(["-s -w", *(f"-X {name}={value}" for name, value in values.items())])
@@ -159,7 +162,24 @@ FLUX = ToolSet(
     },
 )
 
-TOOL_SETS = (KUBERNETES, HELM, PROMTOOL, FLUX)
+_ARGO = "github.com/argoproj/argo-cd/v3"
+
+ARGOCD = ToolSet(
+    name="argocd",
+    title="Argo CD",
+    module=_ARGO,
+    programs=(
+        Program(
+            name="argocd",
+            package=f"{_ARGO}/cmd",
+            minutes="8 min",
+            stamps={f"{_ARGO}/common.version": "{number}"},
+        ),
+    ),
+    folders={"crds": Folder(module=_ARGO, path="manifests/crds", version_of=_ARGO)},
+)
+
+TOOL_SETS = (KUBERNETES, HELM, PROMTOOL, FLUX, ARGOCD)
 
 
 def find(name: str) -> tuple[ToolSet, Program]:

@@ -1,0 +1,334 @@
+"""A real Argo CD (repo server, application controller, redis), and applications from Git.
+
+Its API server, its web page and its login are left out: nothing of them applies an object.
+"""
+
+import base64
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from administrator import MERGE_PATCH
+from assembled import ROOT, Assembled
+from gitops.repository import Repository
+from gitops.scene import answers
+from local_stack import toolchain
+from local_stack.commands import CommandError
+from local_stack.progress import Silent
+from local_stack.supervisor import Process, Supervisor
+from local_stack.tool_sets import ARGOCD
+
+SHIPPED = ROOT / "deploy" / "gitops" / "argocd"
+GROUP, VERSION = "argoproj.io", "v1alpha1"
+NAMESPACE = "argocd"
+CONTROLLER, REPOSITORIES, REDIS = "argocd-application-controller", "argocd-repo-server", "redis"
+SYNC_WITHIN = 60.0
+
+
+@dataclass(frozen=True)
+class State:
+    """What an Application says of itself."""
+
+    sync: str
+    health: str
+    revision: str
+
+
+@dataclass(frozen=True)
+class Followed:
+    """A repository, and the Application that follows it."""
+
+    argo: "Argo"
+    name: str
+    repository: Repository
+
+    def push(self, message: str) -> str:
+        """Commit what has changed and have it looked at; return the revision."""
+        revision = self.repository.commit(message)
+        self.refresh()
+        return revision
+
+    def refresh(self) -> None:
+        """Have Git and the cluster compared, and wait for that, as `argocd app get --refresh`."""
+        asked = {"argocd.argoproj.io/refresh": "normal"}
+        self._patch({"metadata": {"annotations": asked}})
+        self.argo.world.until(
+            lambda: (
+                "argocd.argoproj.io/refresh" not in self.read()["metadata"].get("annotations", {})
+            ),
+            seconds=SYNC_WITHIN,
+            what=f"{self.name} is refreshed",
+        )
+
+    def sync(self) -> None:
+        """Have everything applied again, and wait for that, as `argocd app sync`."""
+        asked = [{"name": "asked", "value": secrets.token_hex(4)}]
+        order = {
+            "initiatedBy": {"username": "on-call"},
+            "sync": {"syncStrategy": {"hook": {}}},
+            "info": asked,
+        }
+        self._patch({"operation": order})
+
+        def over() -> bool:
+            state = self.read()["status"].get("operationState", {})
+            done = state.get("operation", {}).get("info") == asked
+            return done and state.get("phase") != "Running"
+
+        self.argo.world.until(over, seconds=SYNC_WITHIN, what=f"{self.name} is synced again")
+
+    def read(self) -> dict[str, Any]:
+        """Return the Application."""
+        answer = self.argo.world.session.get(self.argo.path(self.name), timeout=30)
+        answer.raise_for_status()
+        found: dict[str, Any] = answer.json()
+        return found
+
+    def state(self) -> State:
+        """Return what it says."""
+        return _state(self.read())
+
+    def until(self, revision: str, health: str, *, seconds: float = SYNC_WITHIN) -> None:
+        """Wait until a revision is applied and has a health."""
+
+        def there() -> bool:
+            state = self.state()
+            return (state.revision, state.sync, state.health) == (revision, "Synced", health)
+
+        what = f"{self.name} has {revision} and is {health}"
+        try:
+            self.argo.world.until(there, seconds=seconds, what=what)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; it says {self.read().get('status')}") from None
+
+    @contextmanager
+    def watched(self) -> Iterator[list[State]]:
+        """Collect all that it says until the context is left."""
+        parameters = {"watch": "1", "fieldSelector": f"metadata.name={self.name}"}
+        session, said = self.argo.world.session, list[State]()
+        with session.get(
+            self.argo.path(None), params=parameters, stream=True, timeout=(30, 600)
+        ) as stream:
+            lines = stream.iter_lines()
+            said.append(_state(json.loads(next(lines))["object"]))
+            yield said
+            seen = self.read()["metadata"]["resourceVersion"]
+            for line in lines:
+                body = json.loads(line)["object"]
+                said.append(_state(body))
+                if body["metadata"]["resourceVersion"] == seen:
+                    break
+
+    def _patch(self, body: dict[str, Any]) -> None:
+        answer = self.argo.world.session.patch(
+            self.argo.path(self.name), json=body, headers=MERGE_PATCH, timeout=30
+        )
+        assert answer.ok, answer.text
+
+
+def _state(application: dict[str, Any]) -> State:
+    status = application.get("status", {})
+    sync = status.get("sync", {})
+    return State(
+        sync=sync.get("status", ""),
+        health=status.get("health", {}).get("status", ""),
+        revision=sync.get("revision", ""),
+    )
+
+
+@dataclass(frozen=True)
+class Argo:
+    """The programs of Argo CD."""
+
+    world: Assembled
+
+    def path(self, name: str | None) -> str:
+        """Return the URL of an Application, or of all."""
+        place = f"apis/{GROUP}/{VERSION}/namespaces/{NAMESPACE}/applications"
+        return "/".join(part for part in (self.world.kubernetes.server, place, name) if part)
+
+    def follow(self, clone: Path, **policy: Any) -> Followed:
+        """Set up a repository like the example that is shipped, and have it followed.
+
+        Args:
+            clone: Where to.
+            policy: Fields of its syncPolicy other than in the example.
+        """
+        repository = Repository.create(clone, SHIPPED / "example")
+        (clone / "actions").mkdir(exist_ok=True)
+        (clone / "actions" / "README").write_text("One file, one action.\n")
+        repository.commit("no action yet")
+        body = yaml.safe_load((clone / "cluster" / "application.yaml").read_text())
+        name = f"actions-{secrets.token_hex(4)}"
+        body["metadata"]["name"] = name
+        body["spec"]["source"]["repoURL"] = f"file://{clone}"
+        body["spec"]["destination"] = {
+            "server": self.world.kubernetes.server,
+            "namespace": self.world.namespace,
+        }
+        body["spec"]["syncPolicy"] |= policy
+        answer = self.world.session.post(self.path(None), json=body, timeout=30)
+        assert answer.status_code == HTTPStatus.CREATED, answer.text
+        return Followed(self, name, repository)
+
+    @contextmanager
+    def restarted(self) -> Iterator[None]:
+        """Let the controller begin anew before the context is left."""
+        supervisor = self.world.kubernetes.supervisor
+        before = supervisor.stop(CONTROLLER)
+        yield
+        supervisor.start(before)
+
+
+@contextmanager
+def programs(world: Assembled) -> Iterator[Argo]:
+    """Run Argo CD with its own CRDs and what is shipped for it."""
+    redis = shutil.which("redis-server")
+    if redis is None:
+        pytest.fail(
+            "redis-server is not installed: Argo CD keeps in it what it has seen of a cluster"
+        )
+    kubernetes, supervisor = world.kubernetes, world.kubernetes.supervisor
+    definitions = [toolchain.folder(ARGOCD, name, Silent()) for name in ARGOCD.folders]
+
+    def installed() -> bool:
+        try:
+            kubernetes.install_crds(definitions)
+        except CommandError:  # `kubectl wait` does not wait for conditions to be there at all
+            return False
+        return True
+
+    world.until(installed, seconds=60, what="the definitions of Argo CD are served")
+    kubernetes.kubectl("apply", "-f", "-", stdin=_configuration(world))
+    processes = _processes(world, Path(redis))
+    try:
+        for process in processes:
+            supervisor.start(process)
+        yield Argo(world)
+    finally:
+        for process in reversed(processes):
+            supervisor.stop(process.name)
+        # The address of a cluster stands in its Secret, and everywhere else: it is none.
+        kubernetes.kubectl("delete", "secret", "cluster", "--namespace", NAMESPACE)
+
+
+def _processes(world: Assembled, redis: Path) -> list[Process]:
+    supervisor, kubernetes = world.kubernetes.supervisor, world.kubernetes
+    home = supervisor.state / "argocd"
+    home.mkdir()
+    ports = {name: supervisor.ports.take() for name in ("redis", "repo", "health", "metrics")}
+    store = ("--redis", f"127.0.0.1:{ports['redis']}")
+    one, both = (
+        toolchain.tool("argocd", Silent()),
+        {
+            "KUBECONFIG": str(kubernetes.kubeconfig),
+            "ARGOCD_GPG_ENABLED": "false",
+            "ARGOCD_CONTROLLER_SHARD": "0",
+            "ARGOCD_CONTROLLER_REPLICAS": "1",
+            "TMPDIR": str(home),
+            # It calls a script of its own, which says that a commit has no signature.
+            "PATH": f"{home}:{os.environ['PATH']}",
+        },
+    )
+    wrapper = home / "git-verify-wrapper.sh"
+    wrapper.write_text("#!/bin/sh\n")
+    wrapper.chmod(0o755)
+    # One binary: its name says which program it is.
+    links = {name: home / name for name in (CONTROLLER, REPOSITORIES)}
+    for link in links.values():
+        link.symlink_to(one)
+    return [
+        Process(
+            name=REDIS,
+            argv=[
+                *(redis, "--bind", "127.0.0.1", "--port", str(ports["redis"])),
+                *("--save", "", "--appendonly", "no", "--dir", home),
+            ],
+            log=supervisor.logs / f"{REDIS}.log",
+            ready=lambda: "Ready to accept connections" in _log(supervisor, REDIS),
+            awaited="to accept connections",
+        ),
+        Process(
+            name=REPOSITORIES,
+            argv=[
+                *(links[REPOSITORIES], "--address", "127.0.0.1", "--port", str(ports["repo"])),
+                *("--metrics-address", "127.0.0.1", "--metrics-port", str(ports["health"])),
+                *("--disable-tls", "--client-ca-path", "", *store),
+            ],
+            log=supervisor.logs / f"{REPOSITORIES}.log",
+            env=both,
+            ready=lambda: answers(f"http://127.0.0.1:{ports['health']}/healthz"),
+            awaited="/healthz",
+        ),
+        Process(
+            name=CONTROLLER,
+            argv=[
+                *(links[CONTROLLER], "--namespace", NAMESPACE),
+                *("--repo-server", f"127.0.0.1:{ports['repo']}", "--repo-server-plaintext"),
+                *("--metrics-port", str(ports["metrics"]), "--self-heal-timeout-seconds", "1"),
+                *store,
+            ],
+            log=supervisor.logs / f"{CONTROLLER}.log",
+            env=both,
+            ready=lambda: answers(f"http://127.0.0.1:{ports['metrics']}/healthz"),
+            awaited="/healthz",
+        ),
+    ]
+
+
+def _log(supervisor: Supervisor, name: str) -> str:
+    path = supervisor.logs / f"{name}.log"
+    return path.read_text() if path.exists() else ""
+
+
+def _configuration(world: Assembled) -> str:
+    """Return Argo CD's own objects, with the health checks that are shipped."""
+    kubernetes = world.kubernetes
+    checks = yaml.safe_load((SHIPPED / "argocd-cm.yaml").read_text())["data"]
+    settings = {
+        "argocd-cm": checks,
+        "argocd-rbac-cm": {},
+        "argocd-cmd-params-cm": {},
+        "argocd-tls-certs-cm": {},
+        "argocd-ssh-known-hosts-cm": {},
+        "argocd-gpg-keys-cm": {},
+    }
+    authority = base64.b64encode(kubernetes.authority.read_bytes()).decode()
+    cluster = {
+        "bearerToken": kubernetes.credentials.admin_token,
+        "tlsClientConfig": {"caData": authority},
+    }
+    secret = {"server.secretkey": secrets.token_hex(16)}
+    target = {"name": "local", "server": kubernetes.server, "config": json.dumps(cluster)}
+    project = {
+        "sourceRepos": ["*"],
+        "destinations": [{"server": "*", "namespace": "*"}],
+        "clusterResourceWhitelist": [{"group": "*", "kind": "*"}],
+    }
+    part = {"app.kubernetes.io/part-of": NAMESPACE}
+    kind = {"argocd.argoproj.io/secret-type": "cluster"}
+    bodies = [
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}},
+        *(_body("v1", "ConfigMap", name, part, data=data) for name, data in settings.items()),
+        _body("v1", "Secret", "argocd-secret", part, stringData=secret),
+        _body("v1", "Secret", "cluster", kind, stringData=target),
+        _body(f"{GROUP}/{VERSION}", "AppProject", "default", {}, spec=project),
+    ]
+    return yaml.safe_dump_all(bodies)
+
+
+def _body(
+    version: str, kind: str, name: str, labels: dict[str, str], **more: Any
+) -> dict[str, Any]:
+    place = {"name": name, "namespace": NAMESPACE, "labels": labels}
+    return {"apiVersion": version, "kind": kind, "metadata": place, **more}
