@@ -9,7 +9,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -20,8 +20,9 @@ import yaml
 
 from administrator import MERGE_PATCH
 from assembled import ROOT, Assembled
+from gitops.engine import SYNC_WITHIN, Verdict
 from gitops.repository import Repository
-from gitops.scene import answers
+from gitops.scene import answers, collected, until_said
 from local_stack import toolchain
 from local_stack.commands import CommandError
 from local_stack.progress import Silent
@@ -32,16 +33,8 @@ SHIPPED = ROOT / "deploy" / "gitops" / "argocd"
 GROUP, VERSION = "argoproj.io", "v1alpha1"
 NAMESPACE = "argocd"
 CONTROLLER, REPOSITORIES, REDIS = "argocd-application-controller", "argocd-repo-server", "redis"
-SYNC_WITHIN = 60.0
-
-
-@dataclass(frozen=True)
-class State:
-    """What an Application says of itself."""
-
-    sync: str
-    health: str
-    revision: str
+VERDICTS = {"Healthy": Verdict.DONE, "Degraded": Verdict.FAILED}
+"""All else is on the way."""
 
 
 @dataclass(frozen=True)
@@ -53,39 +46,60 @@ class Followed:
     repository: Repository
 
     def push(self, message: str) -> str:
-        """Commit what has changed and have it looked at; return the revision."""
+        """Commit what has changed and have Git and the cluster compared, as `argocd app get
+        --refresh` does; return the revision.
+        """
         revision = self.repository.commit(message)
-        self.refresh()
-        return revision
-
-    def refresh(self) -> None:
-        """Have Git and the cluster compared, and wait for that, as `argocd app get --refresh`."""
-        asked = {"argocd.argoproj.io/refresh": "normal"}
-        self._patch({"metadata": {"annotations": asked}})
+        asked = "argocd.argoproj.io/refresh"
+        self._patch({"metadata": {"annotations": {asked: "normal"}}})
         self.argo.world.until(
-            lambda: (
-                "argocd.argoproj.io/refresh" not in self.read()["metadata"].get("annotations", {})
-            ),
+            lambda: asked not in self.read()["metadata"].get("annotations", {}),
             seconds=SYNC_WITHIN,
             what=f"{self.name} is refreshed",
         )
+        return revision
 
-    def sync(self) -> None:
+    def again(self) -> None:
         """Have everything applied again, and wait for that, as `argocd app sync`."""
-        asked = [{"name": "asked", "value": secrets.token_hex(4)}]
+        asked = self.sync()
+        self.argo.world.until(
+            lambda: self.operation(asked).get("phase", "Running") != "Running",
+            seconds=SYNC_WITHIN,
+            what=f"{self.name} is synced again",
+        )
+
+    def heal(self) -> None:
+        """Nothing to do: Argo CD watches what it has applied."""
+
+    def sync(self) -> str:
+        """Have everything applied; return what tells this sync from others."""
+        asked = secrets.token_hex(4)
         order = {
             "initiatedBy": {"username": "on-call"},
             "sync": {"syncStrategy": {"hook": {}}},
-            "info": asked,
+            "info": [{"name": "asked", "value": asked}],
         }
         self._patch({"operation": order})
+        return asked
 
-        def over() -> bool:
-            state = self.read()["status"].get("operationState", {})
-            done = state.get("operation", {}).get("info") == asked
-            return done and state.get("phase") != "Running"
+    def operation(self, asked: str) -> dict[str, Any]:
+        """Return the state of a sync that was asked for, empty until it has begun."""
+        state = self._operation()
+        info = state.get("operation", {}).get("info", ())
+        return state if any(each["value"] == asked for each in info) else {}
 
-        self.argo.world.until(over, seconds=SYNC_WITHIN, what=f"{self.name} is synced again")
+    def until_synced(self, asked: str, phase: str) -> None:
+        """Wait until a sync that was asked for has ended so."""
+        until_said(
+            self.argo.world,
+            lambda: self.operation(asked).get("phase") == phase,
+            what=f"the sync of {self.name} is {phase}",
+            of=self.read,
+        )
+
+    def _operation(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.read().get("status", {}).get("operationState", {})
+        return found
 
     def read(self) -> dict[str, Any]:
         """Return the Application."""
@@ -94,40 +108,46 @@ class Followed:
         found: dict[str, Any] = answer.json()
         return found
 
-    def state(self) -> State:
-        """Return what it says."""
-        return _state(self.read())
+    def until(self, revision: str, verdict: Verdict) -> None:
+        """Wait until a revision is applied and has that health."""
+        (health,) = (word for word, of in VERDICTS.items() if of is verdict)
+        self.until_health(revision, health)
 
-    def until(self, revision: str, health: str, *, seconds: float = SYNC_WITHIN) -> None:
-        """Wait until a revision is applied and has a health."""
+    def until_waiting(self, revision: str) -> None:
+        """Wait until a revision is applied and nothing is known of its health."""
+        self.until_health(revision, "Progressing")
 
-        def there() -> bool:
-            state = self.state()
-            return (state.revision, state.sync, state.health) == (revision, "Synced", health)
+    def until_health(self, revision: str, health: str) -> None:
+        """Wait until a revision is applied and has a health, in Argo CD's own word."""
+        until_said(
+            self.argo.world,
+            lambda: _health(self.read(), revision) == health,
+            what=f"{self.name} has {revision} and is {health}",
+            of=self.read,
+        )
 
-        what = f"{self.name} has {revision} and is {health}"
-        try:
-            self.argo.world.until(there, seconds=seconds, what=what)
-        except AssertionError as error:
-            raise AssertionError(f"{error}; it says {self.read().get('status')}") from None
+    def until_refused(self, revision: str) -> str:
+        """Wait until something of a revision could not be applied; return what Argo CD says."""
 
-    @contextmanager
-    def watched(self) -> Iterator[list[State]]:
-        """Collect all that it says until the context is left."""
-        parameters = {"watch": "1", "fieldSelector": f"metadata.name={self.name}"}
-        session, said = self.argo.world.session, list[State]()
-        with session.get(
-            self.argo.path(None), params=parameters, stream=True, timeout=(30, 600)
-        ) as stream:
-            lines = stream.iter_lines()
-            said.append(_state(json.loads(next(lines))["object"]))
-            yield said
-            seen = self.read()["metadata"]["resourceVersion"]
-            for line in lines:
-                body = json.loads(line)["object"]
-                said.append(_state(body))
-                if body["metadata"]["resourceVersion"] == seen:
-                    break
+        def refused() -> str:
+            state = self._operation()
+            tried = state.get("syncResult", {}).get("revision")
+            # Argo CD tries a few more times: all that while the operation is "Running".
+            failed = "failed to apply" in state.get("message", "")
+            return str(state["message"]) if tried == revision and failed else ""
+
+        what = f"{self.name} says that {revision} is refused"
+        until_said(self.argo.world, lambda: bool(refused()), what=what, of=self.read)
+        return refused()
+
+    def watched(self, revision: str) -> AbstractContextManager[list[Verdict]]:
+        """Collect all that it says of a revision."""
+        return collected(
+            self.argo.world,
+            self.argo.path(None),
+            self.name,
+            lambda body: VERDICTS.get(_health(body, revision), Verdict.WAITS),
+        )
 
     def _patch(self, body: dict[str, Any]) -> None:
         answer = self.argo.world.session.patch(
@@ -136,14 +156,12 @@ class Followed:
         assert answer.ok, answer.text
 
 
-def _state(application: dict[str, Any]) -> State:
+def _health(application: dict[str, Any], revision: str) -> str:
+    """Return the health of a revision that is applied, empty as long as it is not."""
     status = application.get("status", {})
     sync = status.get("sync", {})
-    return State(
-        sync=sync.get("status", ""),
-        health=status.get("health", {}).get("status", ""),
-        revision=sync.get("revision", ""),
-    )
+    applied = (sync.get("revision"), sync.get("status")) == (revision, "Synced")
+    return str(status.get("health", {}).get("status", "")) if applied else ""
 
 
 @dataclass(frozen=True)
@@ -157,16 +175,11 @@ class Argo:
         place = f"apis/{GROUP}/{VERSION}/namespaces/{NAMESPACE}/applications"
         return "/".join(part for part in (self.world.kubernetes.server, place, name) if part)
 
-    def follow(self, clone: Path, **policy: Any) -> Followed:
-        """Set up a repository like the example that is shipped, and have it followed.
+    title = "Argo CD"
 
-        Args:
-            clone: Where to.
-            policy: Fields of its syncPolicy other than in the example.
-        """
+    def follow(self, clone: Path) -> Followed:
+        """Set up a repository like the example that is shipped, and have it followed."""
         repository = Repository.create(clone, SHIPPED / "example")
-        (clone / "actions").mkdir(exist_ok=True)
-        (clone / "actions" / "README").write_text("One file, one action.\n")
         repository.commit("no action yet")
         body = yaml.safe_load((clone / "cluster" / "application.yaml").read_text())
         name = f"actions-{secrets.token_hex(4)}"
@@ -176,7 +189,6 @@ class Argo:
             "server": self.world.kubernetes.server,
             "namespace": self.world.namespace,
         }
-        body["spec"]["syncPolicy"] |= policy
         answer = self.world.session.post(self.path(None), json=body, timeout=30)
         assert answer.status_code == HTTPStatus.CREATED, answer.text
         return Followed(self, name, repository)

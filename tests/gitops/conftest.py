@@ -9,6 +9,7 @@ import assembled
 from assembled import Assembled
 from control_plane import audit, kubernetes
 from gitops.argocd import Argo, programs
+from gitops.engine import Engine
 from gitops.flux import Flux, controller
 from local_stack.kubernetes import ControlPlane
 
@@ -35,6 +36,13 @@ def argo(world: Assembled) -> Iterator[Argo]:
     """Argo CD beside it."""
     with programs(world) as argo:
         yield argo
+
+
+@pytest.fixture(params=["argo", "flux"])
+def engine(request: pytest.FixtureRequest) -> Engine:
+    """One after the other."""
+    found: Engine = request.getfixturevalue(request.param)
+    return found
 
 
 @pytest.fixture

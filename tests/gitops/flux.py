@@ -5,10 +5,9 @@ a test does that itself and says so in an ExternalArtifact, as Flux lets others 
 """
 
 import hashlib
-import json
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -22,8 +21,9 @@ import yaml
 
 from administrator import MERGE_PATCH
 from assembled import ROOT, Assembled
+from gitops.engine import SYNC_WITHIN, Verdict
 from gitops.repository import Repository
-from gitops.scene import answers
+from gitops.scene import answers, collected, until_said
 from local_stack import toolchain
 from local_stack.progress import Silent
 from local_stack.supervisor import Process
@@ -34,14 +34,14 @@ CONTROLLER = "kustomize-controller"
 KUSTOMIZE, SOURCE = "kustomize.toolkit.fluxcd.io/v1", "source.toolkit.fluxcd.io/v1"
 GATES = "--feature-gates=ExternalArtifact=true"
 """Lets a test be the source."""
-SYNC_WITHIN = 60.0
+VERDICTS = {"Unknown": Verdict.WAITS, "True": Verdict.DONE, "False": Verdict.FAILED}
 
 
 @dataclass(frozen=True)
 class Ready:
     """What the condition Ready of a Kustomization says."""
 
-    status: str
+    verdict: Verdict
     reason: str
     message: str
 
@@ -97,31 +97,37 @@ class Followed:
         found: dict[str, Any] = answer.json()
         return found
 
-    def ready(self, revision: str) -> Ready:
-        """Return what it says of a revision: unknown as long as it speaks of another."""
-        return _ready(self.read(), revision)
+    def until(self, revision: str, verdict: Verdict) -> None:
+        """Wait until it is ready, or is not."""
+        self.until_ready(revision, verdict)
 
-    def until(self, revision: str, status: str, *, seconds: float = SYNC_WITHIN) -> Ready:
+    def until_ready(self, revision: str, verdict: Verdict) -> Ready:
         """Wait until it is ready, or is not, and return what it says."""
-        what = f"{self.name} has Ready={status} of {revision}"
-        try:
-            self.flux.world.until(
-                lambda: self.ready(revision).status == status, seconds=seconds, what=what
-            )
-        except AssertionError as error:
-            raise AssertionError(f"{error}; it says {self.read().get('status')}") from None
-        return self.ready(revision)
 
-    def until_checking(self, *, seconds: float = SYNC_WITHIN) -> None:
-        """Wait until Flux has applied all and waits for it to be healthy."""
+        def ready() -> Ready:
+            return _ready(self.read(), revision)
+
+        what = f"{self.name} has {revision} and is {verdict.value}"
+        until_said(self.flux.world, lambda: ready().verdict is verdict, what=what, of=self.read)
+        return ready()
+
+    def until_refused(self, revision: str) -> str:
+        """Wait until something of a revision could not be applied; return what Flux says."""
+        return self.until_ready(revision, Verdict.FAILED).message
+
+    def until_waiting(self, revision: str) -> None:
+        """Wait until Flux has applied a revision and waits for it to be healthy."""
 
         def checking() -> bool:
-            conditions = self.read().get("status", {}).get("conditions", ())
-            return any("health check" in each["message"].lower() for each in conditions)
+            status = self.read().get("status", {})
+            said = (each["message"].lower() for each in status.get("conditions", ()))
+            tried = status.get("lastAttemptedRevision") == revision
+            return tried and any("health check" in message for message in said)
 
-        self.flux.world.until(checking, seconds=seconds, what=f"{self.name} checks the health")
+        what = f"{self.name} checks the health of {revision}"
+        until_said(self.flux.world, checking, what=what, of=self.read)
 
-    def reconcile(self) -> None:
+    def again(self) -> None:
         """Let Flux apply what it has applied already, and wait for that, as `flux reconcile`."""
         token = secrets.token_hex(4)
         asked = {"reconcile.fluxcd.io/requestedAt": token}
@@ -138,25 +144,18 @@ class Followed:
             what=f"{self.name} is reconciled",
         )
 
-    @contextmanager
-    def watched(self, revision: str) -> Iterator[list[Ready]]:
-        """Collect all that it says of a revision, from before it applied that to the end of the
-        context: whatever is read in between could miss something.
-        """
-        collection = self.flux.path(KUSTOMIZE, "kustomizations", None)
-        parameters = {"watch": "1", "fieldSelector": f"metadata.name={self.name}"}
-        session = self.flux.world.session
-        said: list[Ready] = []
-        with session.get(collection, params=parameters, stream=True, timeout=(30, 600)) as stream:
-            lines = stream.iter_lines()
-            said.append(_ready(json.loads(next(lines))["object"], revision))
-            yield said
-            seen = self.read()["metadata"]["resourceVersion"]
-            for line in lines:
-                body = json.loads(line)["object"]
-                said.append(_ready(body, revision))
-                if body["metadata"]["resourceVersion"] == seen:
-                    break
+    def heal(self) -> None:
+        """Apply all again: Flux looks only as often as its `interval` says."""
+        self.again()
+
+    def watched(self, revision: str) -> AbstractContextManager[list[Verdict]]:
+        """Collect all that it says of a revision."""
+        return collected(
+            self.flux.world,
+            self.flux.path(KUSTOMIZE, "kustomizations", None),
+            self.name,
+            lambda body: _ready(body, revision).verdict,
+        )
 
 
 def _ready(kustomization: dict[str, Any], revision: str) -> Ready:
@@ -168,8 +167,8 @@ def _ready(kustomization: dict[str, Any], revision: str) -> Ready:
             continue
         spoken = status.get("lastAttemptedRevision") == revision
         if spoken and (each["status"] != "True" or status["lastAppliedRevision"] == revision):
-            return Ready(each["status"], each["reason"], each["message"])
-    return Ready("Unknown", "", "")
+            return Ready(VERDICTS[each["status"]], each["reason"], each["message"])
+    return Ready(Verdict.WAITS, "", "")
 
 
 @dataclass(frozen=True)
@@ -180,19 +179,15 @@ class Flux:
     archives: Path
     url: str
     process: Process
+    title = "Flux"
 
     def path(self, version: str, plural: str, name: str | None) -> str:
         """Return the URL of one of Flux's objects, or of all of a kind."""
         place = f"apis/{version}/namespaces/{self.world.namespace}/{plural}"
         return "/".join(part for part in (self.world.kubernetes.server, place, name) if part)
 
-    def follow(self, clone: Path, **spec: Any) -> Followed:
-        """Set up a repository like the example that is shipped, and have it followed.
-
-        Args:
-            clone: Where to.
-            spec: Fields of the Kustomization other than in the example.
-        """
+    def follow(self, clone: Path) -> Followed:
+        """Set up a repository like the example that is shipped, and have it followed."""
         repository = Repository.create(clone, SHIPPED / "example")
         name = f"actions-{secrets.token_hex(4)}"
         place = {"name": name, "namespace": self.world.namespace}
@@ -205,7 +200,6 @@ class Flux:
         kustomization["spec"] |= {
             "sourceRef": {"kind": "ExternalArtifact", "name": name},
             "targetNamespace": self.world.namespace,
-            **spec,
         }
         artifact = {"apiVersion": SOURCE, "kind": "ExternalArtifact", "metadata": place}
         self._create("externalartifacts", artifact)

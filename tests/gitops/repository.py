@@ -4,6 +4,7 @@ import copy
 import os
 import shutil
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,10 +32,12 @@ class Repository:
         made.git("init", "--quiet", "--initial-branch=main")
         return made
 
-    def action(self, name: str, server: str, **spec: Any) -> None:
+    def action(
+        self, name: str, server: str, *, annotations: Mapping[str, str] | None = None, **spec: Any
+    ) -> None:
         """Write the manifest of the example for a server, with a name and fields of its own."""
         body = copy.deepcopy(self.example)
-        body["metadata"]["name"] = name
+        body["metadata"] = {"name": name, "annotations": dict(annotations or {})}
         body["spec"] |= {"serverRef": {"id": server}, **spec}
         (self.clone / "actions" / f"{name}.yaml").write_text(yaml.safe_dump(body))
 

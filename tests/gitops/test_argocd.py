@@ -1,7 +1,4 @@
-"""Argo CD, with what is shipped for it: an action from Git runs once, and its health is the truth.
-
-Each test commits to a repository of its own, which is like the example in deploy/gitops/argocd.
-"""
+"""What Argo CD has and Flux has not: a health of its own for what is held, and hooks."""
 
 from pathlib import Path
 
@@ -9,8 +6,11 @@ import pytest
 
 from assembled import Assembled
 from gitops.argocd import Argo, Followed
-from gitops.scene import METHOD, let_it_look, message, new_name, sent, until_gone
+from gitops.engine import Verdict
+from gitops.scene import METHOD, new_name, pruned_while_it_ran, sent
 from phases import LIVE
+
+HOOK = {"argocd.argoproj.io/hook": "Sync"}
 
 
 @pytest.fixture
@@ -19,97 +19,47 @@ def followed(argo: Argo, tmp_path: Path) -> Followed:
     return argo.follow(tmp_path / "clone")
 
 
-def test_an_application_is_healthy_when_nova_has_done_its_action_and_never_before(
+def test_an_action_that_a_person_holds_is_suspended(
     world: Assembled, followed: Followed, server: str
 ) -> None:
     name = new_name()
-    followed.repository.action(name, server)
-    with world.cloud.driver.held(METHOD, [server]), followed.watched() as said:
-        revision = followed.push("move it")
+    followed.repository.action(name, server, suspend=True)
+    followed.until_health(followed.push("prepare it"), "Suspended")
+    assert sent(world, server) == []
+    followed.repository.action(name, server, suspend=False)
+    followed.until(followed.push("go"), Verdict.DONE)
+    assert sent(world, server) == ["os-migrateLive"]
+
+
+def test_an_action_that_is_pruned_while_it_runs_goes_on_in_nova(
+    world: Assembled, followed: Followed, server: str
+) -> None:
+    pruned_while_it_ran(world, followed, server)
+
+
+def test_a_named_hook_holds_its_sync_until_nova_is_done_and_runs_again_at_the_next(
+    world: Assembled, followed: Followed, server: str
+) -> None:
+    name = new_name()
+    followed.repository.action(name, server, annotations=HOOK)
+    followed.push("move it at each sync")
+    with world.cloud.driver.held(METHOD, [server]):
+        first = followed.sync()
         world.until_phase(LIVE, name, "Running")
-        followed.until(revision, "Progressing")
-        let_it_look(world)
-        followed.refresh()
-    of_it = [each for each in said if each.revision == revision and each.sync == "Synced"]
-    assert {each.health for each in of_it} == {"Progressing"}
-    followed.until(revision, "Healthy")
-    assert world.phase(LIVE, name) == "Succeeded"
-    assert world.cloud.accepted(server) == ["os-migrateLive"]
+        assert followed.operation(first)["phase"] == "Running"
+    followed.until_synced(first, "Succeeded")
+    assert sent(world, server) == ["os-migrateLive"]
+    followed.until_synced(followed.sync(), "Succeeded")
+    assert sent(world, server) == ["os-migrateLive"] * 2
 
 
-def test_an_action_that_fails_makes_its_application_degraded(
+def test_a_hook_whose_action_fails_fails_its_sync(
     world: Assembled, followed: Followed, server: str
 ) -> None:
     name = new_name()
     world.cloud.driver.fail(METHOD, "NovaException", ["out of memory"], servers=[server])
-    followed.repository.action(name, server)
-    followed.until(followed.push("move it"), "Degraded")
+    followed.repository.action(name, server, annotations=HOOK)
+    followed.push("move it at each sync")
+    followed.until_synced(followed.sync(), "Failed")
     assert world.phase(LIVE, name) == "Failed"
     assert sent(world, server) == ["os-migrateLive"]
-
-
-def test_an_action_that_a_person_holds_is_suspended_and_self_heal_puts_back_what_git_says(
-    world: Assembled, followed: Followed, server: str
-) -> None:
-    name = new_name()
-    followed.repository.action(name, server, suspend=True, ttlSecondsAfterFinished=500)
-    revision = followed.push("prepare it")
-    followed.until(revision, "Suspended")
-    world.edit(LIVE, name, ttlSecondsAfterFinished=77)
-    world.until(
-        lambda: world.read(LIVE, name)["spec"]["ttlSecondsAfterFinished"] == 500,
-        seconds=60,
-        what="Git's value is put back",
-    )
-    assert sent(world, server) == []
-    followed.repository.action(name, server, suspend=False)
-    followed.until(followed.push("go"), "Healthy")
-    assert sent(world, server) == ["os-migrateLive"]
-
-
-def test_what_is_synced_again_is_not_sent_again(
-    world: Assembled, argo: Argo, followed: Followed, server: str
-) -> None:
-    name = new_name()
-    followed.repository.action(name, server)
-    followed.until(followed.push("move it"), "Healthy")
-    for _ in range(2):
-        followed.sync()
-    with argo.restarted():
-        pass
-    followed.sync()
-    (followed.repository.clone / "actions" / "README").write_text("Nothing of an action.\n")
-    followed.until(followed.push("another commit"), "Healthy")
-    assert sent(world, server) == ["os-migrateLive"]
-    assert world.phase(LIVE, name) == "Succeeded"
-
-
-def test_a_finished_action_stays_in_spite_of_its_ttl_as_argo_would_run_it_again(
-    world: Assembled, followed: Followed, server: str
-) -> None:
-    name = new_name()
-    followed.repository.action(name, server, ttlSecondsAfterFinished=1)
-    revision = followed.push("move it")
-    followed.until(revision, "Healthy")
-    world.until(
-        lambda: "Argo CD tracks this object" in message(world, name),
-        seconds=90,
-        what="the message says why it is kept",
-    )
-    followed.refresh()
-    followed.until(revision, "Healthy")
-    assert sent(world, server) == ["os-migrateLive"]
-
-
-def test_an_action_runs_again_under_a_new_name_and_the_old_one_is_pruned(
-    world: Assembled, followed: Followed, server: str
-) -> None:
-    first, second = new_name(), new_name()
-    followed.repository.action(first, server)
-    followed.until(followed.push("move it"), "Healthy")
-    followed.repository.remove(first)
-    followed.repository.action(second, server)
-    followed.until(followed.push("move it again"), "Healthy")
-    until_gone(world, first)
-    assert world.phase(LIVE, second) == "Succeeded"
-    assert sent(world, server) == ["os-migrateLive"] * 2
