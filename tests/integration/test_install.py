@@ -4,6 +4,7 @@ under the rights that it gives, and has no right that it does not use.
 
 import json
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,15 @@ from audit import ALONE, OPERATOR, Audit, Write
 from installations import DEPLOY, OVERLAYS, Right
 from local_stack.commands import CommandError
 from local_stack.kubernetes import ControlPlane
-from serveractions.api.kinds import KINDS
+from phases import LIVE, PHASES, create_password, held
+from serveractions.api.kinds import GROUP, KINDS
 
 SYSTEM, OWN, KEEPS = "serveractions-system", "serveractions-alone", "serveractions-keeps"
 COMPONENTS = ("network-policy", "without-ttl")
 SETTINGS = {"poll-interval": "1", "poll-interval-urgent": "0.3", "sweep-interval": "1"}
 PACE = {"live-migration": "1", "cold-migration": "0.6", "backup": "0.6"}
+IN_FLIGHT = ("Suspended", "Running", "AwaitingDecision", "Succeeded")
+LIVE_CRD = f"{LIVE.plural}.{GROUP}"
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +115,50 @@ def test_every_right_is_used_and_no_other_is_needed(
     given = installations.granted(installations.render(kubernetes, installed[user].folder))
     assert sorted(map(str, rights - given)) == []
     assert sorted(map(str, given - rights)) == []
+
+
+def test_an_upgrade_with_actions_in_flight_brings_each_to_its_end_and_sends_none_again(
+    kubernetes: ControlPlane, installed: dict[str, Any]
+) -> None:
+    installation = installed[OPERATOR]
+    with assembled.prepared(
+        kubernetes, name="upgrade", settings=SETTINGS, pace=PACE, installation=installation
+    ) as world:
+        create_password(world)
+        old = world.start("old")
+        _make_older(kubernetes)
+        with ExitStack() as stack:
+            flying = {each: stack.enter_context(held(world, each)) for each in IN_FLIGHT}
+            with held(world, "Issuing") as flying["Issuing"]:
+                kubernetes.kubectl(
+                    "apply", "--server-side", "--force-conflicts", "-k", installation.folder
+                )
+                assert _short_names(kubernetes) == [LIVE.short]
+                old.leave()
+                world.until(
+                    lambda: "what was sent is recorded, nothing new is sent" in old.log(),
+                    seconds=10,
+                    what="the old one is told to stop",
+                )
+            assert old.ended(seconds=60) == 0
+            world.start("new")
+        for each in flying.values():
+            world.until_phase(each.kind, each.name, "Succeeded", seconds=60)
+        sent = {phase: world.cloud.accepted(each.server) for phase, each in flying.items()}
+    assert sent == {phase: PHASES[phase].posts for phase in flying}
+
+
+def _make_older(kubernetes: ControlPlane) -> None:
+    """Change a definition as if another release had brought it."""
+    change = [{"op": "replace", "path": "/spec/names/shortNames", "value": ["old"]}]
+    kubernetes.kubectl("patch", "crd", LIVE_CRD, "--type=json", "-p", json.dumps(change))
+    assert _short_names(kubernetes) == ["old"]
+
+
+def _short_names(kubernetes: ControlPlane) -> list[str]:
+    definition = json.loads(kubernetes.kubectl("get", "crd", LIVE_CRD, "-o", "json"))
+    names: list[str] = definition["spec"]["names"]["shortNames"]
+    return names
 
 
 def _right(request: Write) -> Right:
