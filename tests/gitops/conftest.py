@@ -19,7 +19,12 @@ __all__ = ["audit", "kubernetes"]
 @pytest.fixture(scope="session")
 def world(kubernetes: ControlPlane) -> Iterator[Assembled]:
     """The operator, quick to look, and a cloud whose migrations end when a test says so."""
-    settings = {"poll-interval": "1", "poll-interval-urgent": "0.5", "retry-interval": "1"}
+    settings = {
+        "poll-interval": "1",
+        "poll-interval-urgent": "0.5",
+        "retry-interval": "1",
+        "sweep-interval": "2",  # what is changed in a finished object is observed then
+    }
     with assembled.running(kubernetes, name="gitops", settings=settings) as world:
         yield world
 

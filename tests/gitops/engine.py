@@ -7,10 +7,8 @@ from typing import Protocol
 
 from gitops.repository import Repository
 
-SYNC_WITHIN = 150.0
-"""Seconds until an engine has done what it was asked for. The operator takes a minute to observe
-the spec of a finished object, and an engine waits for that.
-"""
+SYNC_WITHIN = 60.0
+"""Seconds until an engine has done what it was asked for."""
 
 
 class Verdict(Enum):
