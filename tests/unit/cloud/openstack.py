@@ -8,11 +8,22 @@ from typing import Any
 
 from aiohttp import web
 
+from serveractions.core.ports import CloudIdentity
+
 USER, PROJECT = "u" * 32, "p" * 32
 SERVER = "1bea47ed-f6a9-463b-b423-14b9cca9ad27"
 OTHER = "2bea47ed-f6a9-463b-b423-14b9cca9ad27"
 ACTION = "req-3f2c8a51-9f0e-4a3b-8f59-6a5d9e1c7b20"
 IMAGE = "70a599e0-31e7-49b7-b260-868f441e862b"
+IDENTITY = CloudIdentity(
+    endpoint="https://nova",
+    region=None,
+    user_id="u",
+    project_id="p",
+    secret_uid="x",
+    secret_resource_version="1",
+)
+"""Of a cloud that is not even spoken to."""
 Answer = Callable[[web.Request], Any]
 
 

@@ -27,7 +27,8 @@ from serveractions.cloud.poller import SharedPoller
 from serveractions.cloud.rounds import HORIZON, OVERLAP
 from serveractions.config import Config
 from serveractions.core.errors import Forbidden, NotFound
-from serveractions.core.ports import CloudIdentity, Subject
+from serveractions.core.ports import Subject
+from unit.cloud.openstack import IDENTITY
 
 pytestmark = pytest.mark.timeout(10)
 
@@ -42,14 +43,7 @@ class Sky:
     """A cloud with many servers; tests change them, and it notes what was asked."""
 
     def __init__(self, count: int = MANY) -> None:
-        self.identity = CloudIdentity(
-            endpoint="https://nova",
-            region=None,
-            user_id="u",
-            project_id="p",
-            secret_uid="x",
-            secret_resource_version="1",
-        )
+        self.identity = IDENTITY
         self.view: str | None = None
         self.servers = {f"s{number}": busy(f"s{number}") for number in range(count)}
         self.changes = {name: migration(name) for name in self.servers}

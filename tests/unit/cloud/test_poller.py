@@ -25,7 +25,8 @@ from serveractions.cloud.look import look
 from serveractions.cloud.poller import EAGER_LOOKS, UNSEEN, SharedPoller
 from serveractions.config import Config
 from serveractions.core.errors import CloudUnavailable, Forbidden, NotFound, SecretMissing
-from serveractions.core.ports import CloudIdentity, Subject
+from serveractions.core.ports import Subject
+from unit.cloud.openstack import IDENTITY
 
 pytestmark = pytest.mark.timeout(10)
 
@@ -54,14 +55,7 @@ class Sky:
     """A cloud whose facts tests set; it notes what was read."""
 
     def __init__(self) -> None:
-        self.identity = CloudIdentity(
-            endpoint="https://nova",
-            region=None,
-            user_id="u",
-            project_id="p",
-            secret_uid="x",
-            secret_resource_version="1",
-        )
+        self.identity = IDENTITY
         self.it: Server | Exception = IDLE
         self.hidden = False
         self.gone_image = False

@@ -15,17 +15,10 @@ from serveractions.cloud.followed import Followed, Group
 from serveractions.cloud.rounds import HORIZON, OVERLAP, Changes, Lists
 from serveractions.cloud.sharing import STRAGGLER, Sharing
 from serveractions.core.errors import CloudUnavailable, Forbidden, WaitError
-from serveractions.core.ports import CloudIdentity, Subject
+from serveractions.core.ports import Subject
+from unit.cloud.openstack import IDENTITY
 
 NOW = datetime.now(UTC)
-IDENTITY = CloudIdentity(
-    endpoint="https://nova",
-    region=None,
-    user_id="u",
-    project_id="p",
-    secret_uid="x",
-    secret_resource_version="1",
-)
 FRESH = 2.5
 AT_ONCE = 3
 
