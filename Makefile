@@ -100,8 +100,9 @@ rules: venv  ## promtool's own check of the alerts and of when they fire (PROMTO
 picture: $(BENCH)/.installed  ## draw what the dashboard shows of a real run of three minutes
 	@PYTHONPATH=$(PYTHONPATH):tests $(BENCH)/bin/python -m panels
 
-chart: venv build  ## the Helm chart with a real helm: what kustomize renders, and an operator that runs under it
-	@HELM=$$($(BIN)/python -m local_stack tool helm) && export HELM && $(BIN)/python -m pytest tests/chart
+chart: venv build  ## the Helm chart with a real helm and kubeconform: what kustomize renders, and an operator that runs under it
+	@HELM=$$($(BIN)/python -m local_stack tool helm) && KUBECONFORM=$$($(BIN)/python -m local_stack tool kubeconform) \
+		&& export HELM KUBECONFORM && $(BIN)/python -m pytest tests/chart
 
 crds: venv  ## render crds/ from the Python types
 	@$(BIN)/python -m serveractions.api.crd

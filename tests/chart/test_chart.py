@@ -3,57 +3,22 @@ that works under what `helm install` has put there.
 """
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 import assembled
 import installations
 from assembled import Installation
+from chart.values import CHART, MONITORED, RELEASE, SAME, SYSTEM, Write, rendered
 from helm import Helm, HelmError
 from installations import Body
 from local_stack.kubernetes import ControlPlane
 from serveractions.config import Config
 from serveractions.operate import load
 
-CHART = installations.DEPLOY / "chart"
-SYSTEM, RELEASE, OWN = "serveractions-system", "serveractions", "serveractions-chart"
-ALL = {"deleteFinished": False, "networkPolicy": {"enabled": True}}
-SAME: list[tuple[str, tuple[str, ...], dict[str, Any]]] = [
-    ("cluster-wide", (), {}),
-    ("single-namespace", (), {"onlyOwnNamespace": True}),
-    ("sharded", (), {"shards": 2}),
-    ("cluster-wide", ("standby",), {"standby": True}),
-    ("cluster-wide", ("without-ttl", "network-policy"), ALL),
-    ("single-namespace", ("without-ttl", "network-policy"), {"onlyOwnNamespace": True} | ALL),
-    ("sharded", ("without-ttl", "network-policy"), {"shards": 2} | ALL),
-]
-MONITORED = ("cluster-wide", ("monitoring",), {"monitoring": {"enabled": True}})
-"""The local API server does not know the Prometheus operator's kinds."""
-
-
-@pytest.fixture
-def values(tmp_path: Path) -> "Write":
-    return Write(tmp_path / "values.yaml")
-
-
-class Write:
-    """Writes values into a file."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __call__(self, values: Mapping[str, Any]) -> Path:
-        self._path.write_text(yaml.safe_dump(dict(values)))
-        return self._path
-
-
-def rendered(helm: Helm, path: Path, *words: str, namespace: str = SYSTEM) -> list[Body]:
-    text = helm("template", RELEASE, CHART, "--namespace", namespace, "--values", path, *words)
-    return [body for body in yaml.safe_load_all(text) if body]
+OWN = "serveractions-chart"
 
 
 def by_name(bodies: list[Body]) -> dict[tuple[str, str], Body]:

@@ -1,8 +1,9 @@
 """What can be built from Go modules: which programs, from which pins.
 
 Programs that share a `go.mod` share the versions of everything below them, and the release of Go.
-Helm, promtool, Flux and Argo CD each want other ones than Kubernetes does: so each is a set of its
-own, with its own pins in `deploy/local/<set>/`, and is built only when somebody asks for it.
+Helm, kubeconform, promtool, Flux and Argo CD each want other ones than Kubernetes does: so each is
+a set of its own, with its own pins in `deploy/local/<set>/`, and is built only when somebody asks
+for it.
 """
 
 import re
@@ -148,6 +149,19 @@ PROMTOOL = ToolSet(
     ),
 )
 
+KUBECONFORM = ToolSet(
+    name="kubeconform",
+    title="kubeconform",
+    module="github.com/yannh/kubeconform",
+    programs=(
+        Program(
+            name="kubeconform",
+            package="github.com/yannh/kubeconform/cmd/kubeconform",
+            minutes="1 min",
+        ),
+    ),
+)
+
 _KUSTOMIZE = "github.com/fluxcd/kustomize-controller"
 _SOURCE = "github.com/fluxcd/source-controller"
 
@@ -179,7 +193,7 @@ ARGOCD = ToolSet(
     folders={"crds": Folder(module=_ARGO, path="manifests/crds", version_of=_ARGO)},
 )
 
-TOOL_SETS = (KUBERNETES, HELM, PROMTOOL, FLUX, ARGOCD)
+TOOL_SETS = (KUBERNETES, HELM, KUBECONFORM, PROMTOOL, FLUX, ARGOCD)
 
 
 def find(name: str) -> tuple[ToolSet, Program]:
