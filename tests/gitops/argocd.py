@@ -169,13 +169,12 @@ class Argo:
     """The programs of Argo CD."""
 
     world: Assembled
+    title = "Argo CD"
 
     def path(self, name: str | None) -> str:
         """Return the URL of an Application, or of all."""
         place = f"apis/{GROUP}/{VERSION}/namespaces/{NAMESPACE}/applications"
         return "/".join(part for part in (self.world.kubernetes.server, place, name) if part)
-
-    title = "Argo CD"
 
     def follow(self, clone: Path) -> Followed:
         """Set up a repository like the example that is shipped, and have it followed."""
