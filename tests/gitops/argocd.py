@@ -9,7 +9,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -18,11 +18,10 @@ from typing import Any
 import pytest
 import yaml
 
-from administrator import MERGE_PATCH
 from assembled import ROOT, Assembled
-from gitops.engine import SYNC_WITHIN, Verdict
+from gitops.engine import Body, Followed, Verdict
 from gitops.repository import Repository
-from gitops.scene import answers, collected, until_said
+from gitops.scene import answers
 from local_stack import toolchain
 from local_stack.commands import CommandError
 from local_stack.progress import Silent
@@ -37,34 +36,29 @@ VERDICTS = {"Healthy": Verdict.DONE, "Degraded": Verdict.FAILED}
 """All else is on the way."""
 
 
-@dataclass(frozen=True)
-class Followed:
-    """A repository, and the Application that follows it."""
-
-    argo: "Argo"
-    name: str
-    repository: Repository
+class Application(Followed):
+    """An Application, and the repository that it follows."""
 
     def push(self, message: str) -> str:
-        """Commit what has changed and have Git and the cluster compared, as `argocd app get
-        --refresh` does; return the revision.
-        """
+        """Commit what has changed and have it seen; return the revision."""
         revision = self.repository.commit(message)
+        self.refresh()
+        return revision
+
+    def refresh(self) -> None:
+        """Have Git and the cluster compared, and wait for that, as `argocd app get --refresh`."""
         asked = "argocd.argoproj.io/refresh"
-        self._patch({"metadata": {"annotations": {asked: "normal"}}})
-        self.argo.world.until(
-            lambda: asked not in self.read()["metadata"].get("annotations", {}),
-            seconds=SYNC_WITHIN,
+        self.patch({"metadata": {"annotations": {asked: "normal"}}})
+        self.until_said(
+            lambda body: asked not in body["metadata"].get("annotations", {}),
             what=f"{self.name} is refreshed",
         )
-        return revision
 
     def again(self) -> None:
         """Have everything applied again, and wait for that, as `argocd app sync`."""
         asked = self.sync()
-        self.argo.world.until(
-            lambda: self.operation(asked).get("phase", "Running") != "Running",
-            seconds=SYNC_WITHIN,
+        self.until_said(
+            lambda body: _operation(body, asked).get("phase", "Running") != "Running",
             what=f"{self.name} is synced again",
         )
 
@@ -79,84 +73,57 @@ class Followed:
             "sync": {"syncStrategy": {"hook": {}}},
             "info": [{"name": "asked", "value": asked}],
         }
-        self._patch({"operation": order})
+        self.patch({"operation": order})
         return asked
 
-    def operation(self, asked: str) -> dict[str, Any]:
-        """Return the state of a sync that was asked for, empty until it has begun."""
-        state = self._operation()
-        info = state.get("operation", {}).get("info", ())
-        return state if any(each["value"] == asked for each in info) else {}
+    def syncing(self, asked: str) -> str:
+        """Return the phase of a sync that was asked for, empty until it has begun."""
+        return str(_operation(self.read(), asked).get("phase", ""))
 
     def until_synced(self, asked: str, phase: str) -> None:
         """Wait until a sync that was asked for has ended so."""
-        until_said(
-            self.argo.world,
-            lambda: self.operation(asked).get("phase") == phase,
+        self.until_said(
+            lambda body: _operation(body, asked).get("phase") == phase,
             what=f"the sync of {self.name} is {phase}",
-            of=self.read,
         )
 
-    def _operation(self) -> dict[str, Any]:
-        found: dict[str, Any] = self.read().get("status", {}).get("operationState", {})
-        return found
-
-    def read(self) -> dict[str, Any]:
-        """Return the Application."""
-        answer = self.argo.world.session.get(self.argo.path(self.name), timeout=30)
-        answer.raise_for_status()
-        found: dict[str, Any] = answer.json()
-        return found
-
-    def until(self, revision: str, verdict: Verdict) -> None:
-        """Wait until a revision is applied and has that health."""
-        (health,) = (word for word, of in VERDICTS.items() if of is verdict)
-        self.until_health(revision, health)
-
     def until_waiting(self, revision: str) -> None:
-        """Wait until a revision is applied and nothing is known of its health."""
+        """Wait until a revision is applied and, compared once more, is not known to be healthy."""
+        self.refresh()
         self.until_health(revision, "Progressing")
 
     def until_health(self, revision: str, health: str) -> None:
         """Wait until a revision is applied and has a health, in Argo CD's own word."""
-        until_said(
-            self.argo.world,
-            lambda: _health(self.read(), revision) == health,
+        self.until_said(
+            lambda body: _health(body, revision) == health,
             what=f"{self.name} has {revision} and is {health}",
-            of=self.read,
         )
 
     def until_refused(self, revision: str) -> str:
         """Wait until something of a revision could not be applied; return what Argo CD says."""
 
-        def refused() -> str:
-            state = self._operation()
+        def refused(body: Body) -> str:
+            state = body["status"].get("operationState", {})
             tried = state.get("syncResult", {}).get("revision")
             # Argo CD tries a few more times: all that while the operation is "Running".
             failed = "failed to apply" in state.get("message", "")
             return str(state["message"]) if tried == revision and failed else ""
 
-        what = f"{self.name} says that {revision} is refused"
-        until_said(self.argo.world, lambda: bool(refused()), what=what, of=self.read)
-        return refused()
+        return self.until_said(refused, what=f"{self.name} says that {revision} is refused")
 
-    def watched(self, revision: str) -> AbstractContextManager[list[Verdict]]:
-        """Collect all that it says of a revision."""
-        return collected(
-            self.argo.world,
-            self.argo.path(None),
-            self.name,
-            lambda body: VERDICTS.get(_health(body, revision), Verdict.WAITS),
-        )
-
-    def _patch(self, body: dict[str, Any]) -> None:
-        answer = self.argo.world.session.patch(
-            self.argo.path(self.name), json=body, headers=MERGE_PATCH, timeout=30
-        )
-        assert answer.ok, answer.text
+    def verdict(self, body: Body, revision: str) -> Verdict:
+        """Return what its health means."""
+        return VERDICTS.get(_health(body, revision), Verdict.WAITS)
 
 
-def _health(application: dict[str, Any], revision: str) -> str:
+def _operation(application: Body, asked: str) -> Body:
+    """Return the state of a sync that was asked for, empty until it has begun."""
+    state: Body = application.get("status", {}).get("operationState", {})
+    info = state.get("operation", {}).get("info", ())
+    return state if any(each["value"] == asked for each in info) else {}
+
+
+def _health(application: Body, revision: str) -> str:
     """Return the health of a revision that is applied, empty as long as it is not."""
     status = application.get("status", {})
     sync = status.get("sync", {})
@@ -171,12 +138,7 @@ class Argo:
     world: Assembled
     title = "Argo CD"
 
-    def path(self, name: str | None) -> str:
-        """Return the URL of an Application, or of all."""
-        place = f"apis/{GROUP}/{VERSION}/namespaces/{NAMESPACE}/applications"
-        return "/".join(part for part in (self.world.kubernetes.server, place, name) if part)
-
-    def follow(self, clone: Path) -> Followed:
+    def follow(self, clone: Path) -> Application:
         """Set up a repository like the example that is shipped, and have it followed."""
         repository = Repository.create(clone, SHIPPED / "example")
         repository.commit("no action yet")
@@ -188,17 +150,16 @@ class Argo:
             "server": self.world.kubernetes.server,
             "namespace": self.world.namespace,
         }
-        answer = self.world.session.post(self.path(None), json=body, timeout=30)
+        place = f"apis/{GROUP}/{VERSION}/namespaces/{NAMESPACE}/applications"
+        url = f"{self.world.kubernetes.server}/{place}"
+        answer = self.world.session.post(url, json=body, timeout=30)
         assert answer.status_code == HTTPStatus.CREATED, answer.text
-        return Followed(self, name, repository)
+        return Application(self.world, url, name, repository)
 
-    @contextmanager
-    def restarted(self) -> Iterator[None]:
-        """Let the controller begin anew before the context is left."""
+    def restart(self) -> None:
+        """Let the controller begin anew."""
         supervisor = self.world.kubernetes.supervisor
-        before = supervisor.stop(CONTROLLER)
-        yield
-        supervisor.start(before)
+        supervisor.start(supervisor.stop(CONTROLLER))
 
 
 @contextmanager

@@ -7,7 +7,7 @@ a test does that itself and says so in an ExternalArtifact, as Flux lets others 
 import hashlib
 import secrets
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -21,9 +21,9 @@ import yaml
 
 from administrator import MERGE_PATCH
 from assembled import ROOT, Assembled
-from gitops.engine import SYNC_WITHIN, Verdict
+from gitops.engine import Body, Followed, Verdict
 from gitops.repository import Repository
-from gitops.scene import answers, collected, until_said
+from gitops.scene import answers
 from local_stack import toolchain
 from local_stack.progress import Silent
 from local_stack.supervisor import Process
@@ -47,12 +47,10 @@ class Ready:
 
 
 @dataclass(frozen=True)
-class Followed:
-    """A repository, and the Kustomization that follows it."""
+class Kustomization(Followed):
+    """A Kustomization, and the repository that it follows."""
 
     flux: "Flux"
-    name: str
-    repository: Repository
 
     def push(self, message: str) -> str:
         """Commit what has changed and publish it; return the revision."""
@@ -80,7 +78,7 @@ class Followed:
                 }
             ],
         }
-        answer = self.flux.world.session.patch(
+        answer = self.world.session.patch(
             f"{self.flux.path(SOURCE, 'externalartifacts', self.name)}/status",
             json={"status": status},
             headers=MERGE_PATCH,
@@ -89,27 +87,16 @@ class Followed:
         assert answer.ok, answer.text
         return revision
 
-    def read(self) -> dict[str, Any]:
-        """Return the Kustomization."""
-        path = self.flux.path(KUSTOMIZE, "kustomizations", self.name)
-        answer = self.flux.world.session.get(path, timeout=30)
-        answer.raise_for_status()
-        found: dict[str, Any] = answer.json()
-        return found
-
-    def until(self, revision: str, verdict: Verdict) -> None:
-        """Wait until it is ready, or is not."""
-        self.until_ready(revision, verdict)
-
     def until_ready(self, revision: str, verdict: Verdict) -> Ready:
         """Wait until it is ready, or is not, and return what it says."""
 
-        def ready() -> Ready:
-            return _ready(self.read(), revision)
+        def ready(body: Body) -> Ready | None:
+            found = _ready(body, revision)
+            return found if found.verdict is verdict else None
 
-        what = f"{self.name} has {revision} and is {verdict.value}"
-        until_said(self.flux.world, lambda: ready().verdict is verdict, what=what, of=self.read)
-        return ready()
+        found = self.until_said(ready, what=f"{self.name} has {revision} and is {verdict.value}")
+        assert found is not None
+        return found
 
     def until_refused(self, revision: str) -> str:
         """Wait until something of a revision could not be applied; return what Flux says."""
@@ -118,29 +105,21 @@ class Followed:
     def until_waiting(self, revision: str) -> None:
         """Wait until Flux has applied a revision and waits for it to be healthy."""
 
-        def checking() -> bool:
-            status = self.read().get("status", {})
+        def checking(body: Body) -> bool:
+            status = body.get("status", {})
             said = (each["message"].lower() for each in status.get("conditions", ()))
             tried = status.get("lastAttemptedRevision") == revision
             return tried and any("health check" in message for message in said)
 
-        what = f"{self.name} checks the health of {revision}"
-        until_said(self.flux.world, checking, what=what, of=self.read)
+        self.until_said(checking, what=f"{self.name} checks the health of {revision}")
 
     def again(self) -> None:
         """Let Flux apply what it has applied already, and wait for that, as `flux reconcile`."""
         token = secrets.token_hex(4)
         asked = {"reconcile.fluxcd.io/requestedAt": token}
-        answer = self.flux.world.session.patch(
-            self.flux.path(KUSTOMIZE, "kustomizations", self.name),
-            json={"metadata": {"annotations": asked}},
-            headers=MERGE_PATCH,
-            timeout=30,
-        )
-        assert answer.ok, answer.text
-        self.flux.world.until(
-            lambda: self.read()["status"].get("lastHandledReconcileAt") == token,
-            seconds=SYNC_WITHIN,
+        self.patch({"metadata": {"annotations": asked}})
+        self.until_said(
+            lambda body: body["status"].get("lastHandledReconcileAt") == token,
             what=f"{self.name} is reconciled",
         )
 
@@ -148,17 +127,12 @@ class Followed:
         """Apply all again: Flux looks only as often as its `interval` says."""
         self.again()
 
-    def watched(self, revision: str) -> AbstractContextManager[list[Verdict]]:
-        """Collect all that it says of a revision."""
-        return collected(
-            self.flux.world,
-            self.flux.path(KUSTOMIZE, "kustomizations", None),
-            self.name,
-            lambda body: _ready(body, revision).verdict,
-        )
+    def verdict(self, body: Body, revision: str) -> Verdict:
+        """Return what its condition Ready means."""
+        return _ready(body, revision).verdict
 
 
-def _ready(kustomization: dict[str, Any], revision: str) -> Ready:
+def _ready(kustomization: Body, revision: str) -> Ready:
     """Return what a Kustomization says of a revision and of its newest spec."""
     status = kustomization.get("status", {})
     generation = kustomization["metadata"]["generation"]
@@ -186,7 +160,7 @@ class Flux:
         place = f"apis/{version}/namespaces/{self.world.namespace}/{plural}"
         return "/".join(part for part in (self.world.kubernetes.server, place, name) if part)
 
-    def follow(self, clone: Path) -> Followed:
+    def follow(self, clone: Path) -> Kustomization:
         """Set up a repository like the example that is shipped, and have it followed."""
         repository = Repository.create(clone, SHIPPED / "example")
         name = f"actions-{secrets.token_hex(4)}"
@@ -204,20 +178,25 @@ class Flux:
         artifact = {"apiVersion": SOURCE, "kind": "ExternalArtifact", "metadata": place}
         self._create("externalartifacts", artifact)
         self._create("kustomizations", kustomization)
-        return Followed(self, name, repository)
+        url = self.path(KUSTOMIZE, "kustomizations", None)
+        return Kustomization(self.world, url, name, repository, self)
 
     def _create(self, plural: str, body: dict[str, Any]) -> None:
         path = self.path(body["apiVersion"], plural, None)
         answer = self.world.session.post(path, json=body, timeout=30)
         assert answer.status_code == HTTPStatus.CREATED, answer.text
 
+    def restart(self) -> None:
+        """Let the controller begin anew."""
+        supervisor = self.world.kubernetes.supervisor
+        supervisor.start(supervisor.stop(self.process.name))
+
     @contextmanager
-    def restarted(self, *gates: str) -> Iterator[None]:
-        """Let the controller begin anew, with features switched on until the context is left."""
+    def with_feature(self, gate: str) -> Iterator[None]:
+        """Let the controller begin anew with a feature, until the context is left."""
         supervisor = self.world.kubernetes.supervisor
         before = supervisor.stop(self.process.name)
-        wanted = ",".join((GATES, *(f"{gate}=true" for gate in gates)))
-        argv = [wanted if word == GATES else word for word in before.argv]
+        argv = [f"{word},{gate}=true" if word == GATES else word for word in before.argv]
         supervisor.start(replace(before, argv=argv))
         try:
             yield

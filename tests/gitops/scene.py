@@ -1,15 +1,14 @@
 """What the tests of both engines do: name an action, see what was sent, ask a program."""
 
-import json
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import requests
 
 from assembled import Assembled
-from gitops.engine import SYNC_WITHIN, Followed, Verdict
+from gitops.engine import Followed, Verdict
 from phases import LIVE
 
 METHOD = "live_migration"
@@ -52,14 +51,23 @@ def until_gone(world: Assembled, name: str) -> None:
     world.until(lambda: not world.read(LIVE, name), seconds=60, what=f"{name} is gone")
 
 
-def pruned_while_it_ran(world: Assembled, followed: Followed, server: str) -> None:
-    """Remove the manifest of a running action; show that the object goes and Nova goes on."""
+@contextmanager
+def running(
+    world: Assembled, followed: Followed, server: str, **spec: Any
+) -> Iterator[tuple[str, str]]:
+    """Have an action from Git run until the context is left; give its name and revision."""
     name = new_name()
-    followed.repository.action(name, server)
+    followed.repository.action(name, server, **spec)
     with world.cloud.driver.held(METHOD, [server]):
         revision = followed.push("move it")
         world.until_phase(LIVE, name, "Running")
         followed.until_waiting(revision)
+        yield name, revision
+
+
+def pruned_while_it_ran(world: Assembled, followed: Followed, server: str) -> None:
+    """Remove the manifest of a running action; show that the object goes and Nova goes on."""
+    with running(world, followed, server) as (name, _):
         followed.repository.remove(name)
         followed.until(followed.push("not wanted any more"), Verdict.DONE)
         until_gone(world, name)
@@ -86,46 +94,3 @@ def answers(url: str) -> bool:
             return session.get(url, timeout=2).ok
     except requests.RequestException:
         return False
-
-
-def until_said(
-    world: Assembled, done: Callable[[], bool], *, what: str, of: Callable[[], dict[str, Any]]
-) -> None:
-    """Wait for what an object of an engine says; where it never does, show what it says instead.
-
-    Args:
-        world: Where.
-        done: Whether it says so.
-        what: In words.
-        of: Reads the object.
-    """
-    try:
-        world.until(done, seconds=SYNC_WITHIN, what=what)
-    except AssertionError as error:
-        raise AssertionError(f"{error}; it says {of().get('status')}") from None
-
-
-@contextmanager
-def collected(
-    world: Assembled, url: str, name: str, verdict: Callable[[dict[str, Any]], Verdict]
-) -> Iterator[list[Verdict]]:
-    """Collect what an object says, in each of its versions, until the context is left.
-
-    Args:
-        world: Where.
-        url: Of its kind in its namespace.
-        name: Of the object.
-        verdict: Reads it out of a version.
-    """
-    parameters = {"watch": "1", "fieldSelector": f"metadata.name={name}"}
-    said = list[Verdict]()
-    with world.session.get(url, params=parameters, stream=True, timeout=(30, 600)) as stream:
-        lines = stream.iter_lines()
-        said.append(verdict(json.loads(next(lines))["object"]))
-        yield said
-        now = world.session.get(f"{url}/{name}", timeout=30).json()
-        for line in lines:
-            body = json.loads(line)["object"]
-            said.append(verdict(body))
-            if body["metadata"]["resourceVersion"] == now["metadata"]["resourceVersion"]:
-                break

@@ -11,7 +11,7 @@ import pytest
 
 from assembled import Assembled
 from gitops.engine import Engine, Followed, Verdict
-from gitops.scene import METHOD, let_it_look, message, new_name, sent, until_gone
+from gitops.scene import METHOD, let_it_look, message, new_name, running, sent, until_gone
 from phases import LIVE
 
 
@@ -26,13 +26,13 @@ def test_a_commit_is_healthy_when_nova_has_done_its_action_and_never_before(
 ) -> None:
     name = new_name()
     followed.repository.action(name, server)
-    with world.cloud.driver.held(METHOD, [server]):
+    with world.cloud.driver.held(METHOD, [server]), followed.watched() as versions:
         revision = followed.push("move it")
-        with followed.watched(revision) as said:
-            world.until_phase(LIVE, name, "Running")
-            followed.until_waiting(revision)
-            let_it_look(world)
-    assert set(said) == {Verdict.WAITS}
+        world.until_phase(LIVE, name, "Running")
+        followed.until_waiting(revision)
+        let_it_look(world)
+        followed.until_waiting(revision)
+    assert {followed.verdict(each, revision) for each in versions} == {Verdict.WAITS}
     followed.until(revision, Verdict.DONE)
     assert world.phase(LIVE, name) == "Succeeded"
     assert world.cloud.accepted(server) == ["os-migrateLive"]
@@ -55,10 +55,9 @@ def test_what_is_applied_again_is_not_sent_again(
     name = new_name()
     followed.repository.action(name, server)
     followed.until(followed.push("move it"), Verdict.DONE)
-    for _ in range(2):
+    for _ in range(3):
         followed.again()
-    with engine.restarted():
-        pass
+    engine.restart()
     followed.again()
     (followed.repository.clone / "actions" / ".gitkeep").write_text("nothing of an action\n")
     followed.until(followed.push("another commit"), Verdict.DONE)
@@ -81,12 +80,8 @@ def test_what_git_says_is_put_back_in_a_running_action_and_in_a_finished_one_and
         world.until(put_back, seconds=60, what="what Git says is put back")
         followed.until(revision, Verdict.DONE)
 
-    name = new_name()
-    followed.repository.action(name, server, suspend=False, ttlSecondsAfterFinished=500)
-    with world.cloud.driver.held(METHOD, [server]):
-        revision = followed.push("move it")
-        world.until_phase(LIVE, name, "Running")
-        followed.until_waiting(revision)
+    git = {"suspend": False, "ttlSecondsAfterFinished": 500}
+    with running(world, followed, server, **git) as (name, revision):
         drift()
         let_it_look(world)
     followed.until(revision, Verdict.DONE)
