@@ -1,5 +1,6 @@
 """The installations that are shipped, as kubectl renders them: for tests of what is in them."""
 
+import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ import yaml
 
 from assembled import Assembled
 from local_stack.kubernetes import ControlPlane
-from serveractions.api.kinds import BY_NAME, KINDS
+from serveractions.api.kinds import BY_NAME, GROUP, KINDS, Kind
 
 DEPLOY = Path(__file__).parents[1] / "deploy"
 SAMPLES = [
@@ -108,6 +109,24 @@ def finish_the_samples(world: Assembled) -> None:
         seconds=30,
         what="the end of what has a time to live",
     )
+
+
+def make_older(kubernetes: ControlPlane, kind: Kind) -> None:
+    """Change a definition as if another release had brought it."""
+    change = [{"op": "replace", "path": "/spec/names/shortNames", "value": ["old"]}]
+    kubernetes.kubectl("patch", "crd", _definition(kind), "--type=json", "-p", json.dumps(change))
+    assert short_names(kubernetes, kind) == ["old"]
+
+
+def short_names(kubernetes: ControlPlane, kind: Kind) -> list[str]:
+    """Return the short names of a kind, as its definition in the cluster has them."""
+    body = json.loads(kubernetes.kubectl("get", "crd", _definition(kind), "-o", "json"))
+    names: list[str] = body["spec"]["names"]["shortNames"]
+    return names
+
+
+def _definition(kind: Kind) -> str:
+    return f"{kind.plural}.{GROUP}"
 
 
 def _rights(role: Body) -> Iterator[Right]:

@@ -1,6 +1,6 @@
 """A real kubeconform, which judges manifests without a cluster, as the CI of a repository does.
 
-Its schemas are those of the local API server: of the release that is pinned, and of our kinds.
+Its schemas are those of the local API server, and for our kinds the definitions that are shipped.
 """
 
 import json
@@ -11,9 +11,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from installations import Body
+import yaml
+
+from installations import DEPLOY, Body
 from local_stack.kubernetes import ControlPlane
 
+CRDS = DEPLOY.parent / "crds"
 DEFINITIONS = "definitions.json"
 TEMPLATE = "{{.Group}}_{{.ResourceAPIVersion}}_{{.ResourceKind}}.json"
 NO_SCHEMA = ("PodMonitor", "PrometheusRule")
@@ -24,7 +27,7 @@ class Kubeconform:
     """Runs kubeconform; `make chart` says where it is.
 
     Args:
-        kubernetes: A cluster that knows our kinds.
+        kubernetes: Whose own kinds are known.
         folder: For its schemas; empty.
     """
 
@@ -32,14 +35,21 @@ class Kubeconform:
         self._program = os.environ["KUBECONFORM"]
         self._folder = folder
         known = json.loads(kubernetes.kubectl("get", "--raw", "/openapi/v2"))["definitions"]
-        written = {name: _strict(schema) for name, schema in known.items()}
-        (folder / DEFINITIONS).write_text(json.dumps({"definitions": written}))
+        (folder / DEFINITIONS).write_text(json.dumps({"definitions": _strict(known)}))
         for name, schema in known.items():
             for of in schema.get("x-kubernetes-group-version-kind", ()):
                 group = of["group"] or of["version"]  # so does it call the group that has no name
                 pointer = {"$ref": f"{DEFINITIONS}#/definitions/{name}"}
-                path = folder / f"{group}_{of['version']}_{of['kind'].lower()}.json"
-                path.write_text(json.dumps(pointer))
+                self._learn(group, of["version"], of["kind"], pointer)
+        for path in CRDS.glob("*.dev.yaml"):
+            spec = yaml.safe_load(path.read_text())["spec"]
+            for version in spec["versions"]:
+                schema = _strict(version["schema"]["openAPIV3Schema"])
+                self._learn(spec["group"], version["name"], spec["names"]["kind"], schema)
+
+    def _learn(self, group: str, version: str, kind: str, schema: Any) -> None:
+        path = self._folder / f"{group}_{version}_{kind.lower()}.json"
+        path.write_text(json.dumps(schema))
 
     def __call__(self, bodies: Sequence[Body]) -> dict[str, str]:
         """Return what is wrong with objects: its words, by kind and name."""

@@ -15,6 +15,7 @@ from chart.values import CHART, MONITORED, RELEASE, SAME, SYSTEM, Write, rendere
 from helm import Helm, HelmError
 from installations import Body
 from local_stack.kubernetes import ControlPlane
+from phases import BACKUP
 from serveractions.config import Config
 from serveractions.operate import load
 
@@ -179,14 +180,11 @@ def test_an_operator_works_under_what_helm_has_installed_and_outlives_nothing(
         installations.finish_the_samples(world)
 
     # An older release's definition is brought up to date, which Helm does not do for crds/.
-    name = "serverbackups.serveractions.dev"
-    older = [{"op": "replace", "path": "/spec/names/shortNames", "value": ["old"]}]
-    kubernetes.kubectl("patch", "crd", name, "--type=json", "-p", json.dumps(older))
+    installations.make_older(kubernetes, BACKUP)
     helm("upgrade", RELEASE, CHART, "--force-conflicts", *options, kubeconfig=admin)
-    definition = json.loads(kubernetes.kubectl("get", "crd", name, "-o", "json"))
-    assert definition["spec"]["names"]["shortNames"] == ["sbk"]
+    assert installations.short_names(kubernetes, BACKUP) == ["sbk"]
 
     helm("uninstall", RELEASE, "--namespace", OWN, kubeconfig=admin)
-    assert kubernetes.kubectl("get", "crd", name, "-o", "name").strip()
+    assert installations.short_names(kubernetes, BACKUP), "the definition stays"
     left = kubernetes.kubectl("get", "deployments,roles,serviceaccounts", "-n", OWN, "-o", "name")
     assert left.split() == ["serviceaccount/default"]

@@ -18,7 +18,6 @@ COMPONENTS = sorted(path.name for path in (DEPLOY / "components").iterdir())
 
 @pytest.fixture(scope="session")
 def kubeconform(kubernetes: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Kubeconform:
-    kubernetes.install_crds([DEPLOY.parent / "crds"])
     return Kubeconform(kubernetes, tmp_path_factory.mktemp("schemas"))
 
 

@@ -19,14 +19,12 @@ from installations import DEPLOY, OVERLAYS, Right
 from local_stack.commands import CommandError
 from local_stack.kubernetes import ControlPlane
 from phases import LIVE, PHASES, create_password, held
-from serveractions.api.kinds import GROUP, KINDS
+from serveractions.api.kinds import KINDS
 
 SYSTEM, OWN, KEEPS = "serveractions-system", "serveractions-alone", "serveractions-keeps"
 COMPONENTS = ("network-policy", "without-ttl")
 SETTINGS = {"poll-interval": "1", "poll-interval-urgent": "0.3", "sweep-interval": "1"}
 PACE = {"live-migration": "1", "cold-migration": "0.6", "backup": "0.6"}
-IN_FLIGHT = ("Suspended", "Running", "AwaitingDecision", "Succeeded")
-LIVE_CRD = f"{LIVE.plural}.{GROUP}"
 
 
 @pytest.fixture(scope="module")
@@ -126,14 +124,18 @@ def test_an_upgrade_with_actions_in_flight_brings_each_to_its_end_and_sends_none
     ) as world:
         create_password(world)
         old = world.start("old")
-        _make_older(kubernetes)
+        installations.make_older(kubernetes, LIVE)
         with ExitStack() as stack:
-            flying = {each: stack.enter_context(held(world, each)) for each in IN_FLIGHT}
+            flying = {
+                phase: stack.enter_context(held(world, phase))
+                for phase in PHASES
+                if phase != "Issuing"
+            }
             with held(world, "Issuing") as flying["Issuing"]:
                 kubernetes.kubectl(
                     "apply", "--server-side", "--force-conflicts", "-k", installation.folder
                 )
-                assert _short_names(kubernetes) == [LIVE.short]
+                assert installations.short_names(kubernetes, LIVE) == [LIVE.short]
                 old.leave()
                 world.until(
                     lambda: "what was sent is recorded, nothing new is sent" in old.log(),
@@ -146,19 +148,6 @@ def test_an_upgrade_with_actions_in_flight_brings_each_to_its_end_and_sends_none
             world.until_phase(each.kind, each.name, "Succeeded", seconds=60)
         sent = {phase: world.cloud.accepted(each.server) for phase, each in flying.items()}
     assert sent == {phase: PHASES[phase].posts for phase in flying}
-
-
-def _make_older(kubernetes: ControlPlane) -> None:
-    """Change a definition as if another release had brought it."""
-    change = [{"op": "replace", "path": "/spec/names/shortNames", "value": ["old"]}]
-    kubernetes.kubectl("patch", "crd", LIVE_CRD, "--type=json", "-p", json.dumps(change))
-    assert _short_names(kubernetes) == ["old"]
-
-
-def _short_names(kubernetes: ControlPlane) -> list[str]:
-    definition = json.loads(kubernetes.kubectl("get", "crd", LIVE_CRD, "-o", "json"))
-    names: list[str] = definition["spec"]["names"]["shortNames"]
-    return names
 
 
 def _right(request: Write) -> Right:
